@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Baton: work done on a pool thread, finished on the loop that asked. */
+
+#ifndef EMITTER_BATON_H
+#define EMITTER_BATON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <emitter/base.h>
+#include <emitter/emitter.h>
+#include <emitter/loop.h>
+#include <emitter/pool.h>
+
+typedef struct em_baton em_baton;
+
+/* Runs on a pool thread; must not touch the loop but for its any-thread calls.
+ * Returns 0 or a negative errno; a positive value is passed on. */
+typedef int em_work_fn(em_baton *baton, void *data);
+
+/* Runs on the loop's thread, exactly once for every baton accepted.  status is
+ * what work returned, or -ECANCELED if work never ran. */
+typedef void em_after_fn(em_baton *baton, int status, void *data);
+
+typedef struct em_baton_options {
+    size_t size;      /* of this struct; EM_OPTIONS sets it */
+    em_work_fn *work; /* required */
+    em_after_fn *after;
+    void *data;                    /* given to both */
+    void (*free_data)(void *data); /* on the loop's thread, after after */
+    em_emitter *owner; /* a reference is held until after returned */
+    bool unref;        /* does not keep the loop alive */
+} em_baton_options;
+
+EM_BEGIN_DECLS
+
+/* Queue work on the default pool; after, which may be NULL, follows on the
+ * loop.  Any thread, a running work too.  The loop stays alive until after
+ * returned.  Returns 0, -EINVAL, -ENOMEM, -ECHILD, -ESHUTDOWN while the loop is
+ * freed, or the error of creating the pool's first thread (-EAGAIN); then
+ * neither function runs. */
+int em_baton_run(em_loop *loop, em_work_fn *work, em_after_fn *after,
+                 void *data);
+
+/* The same with options.  A ret that is not NULL gets a reference of its own,
+ * to be given back with em_baton_unref.  Also -E2BIG; on any error nothing of
+ * the options was taken. */
+int em_baton_start(em_loop *loop, const em_baton_options *options,
+                   em_baton **ret);
+
+/* Withdraw a baton.  Any thread.  Returns 0 if work will never run, -EBUSY if
+ * it runs and can see the request, -EALREADY if it is done or was cancelled
+ * before; after comes in every case, never from inside this call. */
+int em_baton_cancel(em_baton *baton);
+
+/* Whether somebody asked it to stop; for a running work to poll.  Any thread.
+ */
+bool em_baton_cancelled(em_baton *baton);
+
+em_baton *em_baton_ref(em_baton *baton); /* any thread */
+void em_baton_unref(em_baton *baton);    /* any thread */
+em_loop *em_baton_loop(em_baton *baton); /* any thread */
+
+EM_END_DECLS
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* Loop: the one thread that user code of a program's part runs on.
+ *
+ * The owner of a loop is the thread that made it until a run begins, then the
+ * thread that runs it.  Functions are for the owner unless they say "any
+ * thread"; NULL or nonsense is -EINVAL, false or nothing; a loop that a forked
+ * child inherited answers -ECHILD. */
+
+#ifndef EMITTER_LOOP_H
+#define EMITTER_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <emitter/base.h>
+
+typedef struct em_loop em_loop;
+typedef struct em_source em_source;
+
+/* What a descriptor source waits for; a callback may also see the last two. */
+enum { EM_READABLE = 1, EM_WRITABLE = 2, EM_HANGUP = 4, EM_ERROR = 8 };
+
+typedef enum {
+    EM_RUN_DEFAULT, /* until nothing is alive */
+    EM_RUN_ONCE,    /* until a turn called something, or nothing is alive */
+    EM_RUN_NOWAIT   /* one turn, never waiting */
+} em_run_mode;
+
+typedef void em_task_fn(em_loop *loop, void *data);
+typedef void em_fd_fn(em_source *source, int fd, unsigned events, void *data);
+typedef void em_timer_fn(em_source *source, void *data);
+
+/* NULL options mean the defaults, and so does zero in a field. */
+typedef struct em_loop_options {
+    size_t size;           /* of this struct; EM_OPTIONS sets it */
+    unsigned budget_count; /* posts and completions a turn; 0: 1024 */
+    uint64_t budget_us;    /* and how long they may take; 0: 10 000 us */
+} em_loop_options;
+
+EM_BEGIN_DECLS
+
+/* Make a loop owned by the calling thread.  Returns 0, -EINVAL, -E2BIG,
+ * -ENOMEM, or what the system said when it refused a descriptor (-EMFILE,
+ * -ENFILE). */
+int em_loop_new(const em_loop_options *options, em_loop **ret);
+
+/* The process's own loop, made at first use and again after it was freed.  Any
+ * thread; its owner is the one that made it.  NULL if that failed. */
+em_loop *em_loop_default(void);
+
+/* End a loop with whatever is on it.  Posts that remain are called in order,
+ * queued batons complete with -ECANCELED and running ones are waited for,
+ * sources go, their free_data run.  Inside a callback the run ends and frees.
+ * NULL is ignored. */
+void em_loop_free(em_loop *loop);
+
+/* Take turns, in the given mode.  Returns 1 if something is still alive, else
+ * 0; -EBUSY inside a run; -EINVAL for an unknown mode; -ECHILD; or the error
+ * of a poller that the system broke. */
+int em_loop_run(em_loop *loop, em_run_mode mode);
+
+/* End the run after the callback under way, or the next run at once if none is.
+ * Any thread, signal-safe. */
+void em_loop_stop(em_loop *loop);
+
+/* Whether anything keeps the loop running: referenced active sources,
+ * em_loop_ref, pending posts, defers and batons. */
+bool em_loop_alive(em_loop *loop);
+
+/* A count that keeps the loop alive; it never falls below 0. */
+void em_loop_ref(em_loop *loop);
+void em_loop_unref(em_loop *loop);
+
+/* A descriptor that is readable whenever a turn would find something to do:
+ * ready descriptors, due timers, posts, completions.  Poll it, then run the
+ * loop with EM_RUN_NOWAIT.  The loop owns it.  Or the error of creating it. */
+int em_loop_fd(em_loop *loop);
+
+/* Milliseconds of the monotonic clock, as read at the start of the turn. */
+uint64_t em_loop_now(em_loop *loop);
+
+/* Call fn on the loop's thread.  Any thread.  Every call is delivered, in
+ * posting order.  Returns 0, -ENOMEM, or -ESHUTDOWN while the loop is freed. */
+int em_loop_post(em_loop *loop, em_task_fn *fn, void *data);
+
+/* Call fn before the loop waits again; inside a defer, in the same turn.
+ * Returns 0 or -ENOMEM, or -ESHUTDOWN while the loop is freed. */
+int em_loop_defer(em_loop *loop, em_task_fn *fn, void *data);
+
+/* Watch a descriptor, which stays the caller's, for EM_READABLE, EM_WRITABLE or
+ * both; several sources on one are all called.  Regular files are always ready.
+ * Returns 0, -EBADF if it is not open, -EINVAL, -ENOMEM, -ENOSPC.
+ *
+ * This and the other em_loop_add functions hand the source out through ret; it
+ * lives until em_source_remove or em_loop_free.  With ret NULL it goes by
+ * itself after its last call. */
+int em_loop_add_fd(em_loop *loop, int fd, unsigned events, em_fd_fn *fn,
+                   void *data, em_source **ret);
+
+/* Call fn after_ms from now, never early, and then every every_ms (0 or
+ * UINT64_MAX: once).  after_ms UINT64_MAX: not armed, and not alive.  Overdue
+ * repeats merge into one call.  Returns 0, -EINVAL or -ENOMEM. */
+int em_loop_add_timer(em_loop *loop, uint64_t after_ms, uint64_t every_ms,
+                      em_timer_fn *fn, void *data, em_source **ret);
+
+/* Take the source off at once, also inside its own callback and in a turn that
+ * already saw it ready; the pointer is dead.  NULL is ignored. */
+void em_source_remove(em_source *source);
+
+/* Whether the source keeps its loop alive; it does at first.  Idempotent. */
+void em_source_ref(em_source *source);
+void em_source_unref(em_source *source);
+
+/* Change what a descriptor source waits for; 0 pauses it, and then it does not
+ * keep the loop alive.  Returns 0, -EINVAL, or what the system said (-EBADF).
+ */
+int em_source_set_events(em_source *source, unsigned events);
+
+/* Arm a timer source anew, also one that fired.  Returns 0 or -EINVAL. */
+int em_source_set_timer(em_source *source, uint64_t after_ms,
+                        uint64_t every_ms);
+
+/* Have free_data called with the source's data, once, on the owner's thread,
+ * after the last call into the callback returned. */
+void em_source_set_free(em_source *source, void (*free_data)(void *data));
+
+em_loop *em_source_loop(em_source *source);
+
+EM_END_DECLS
+
+#endif

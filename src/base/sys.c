@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* System: clock, threads, forks and processors, as the upper layers ask. */
+
+#include <config.h>
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/sys.h"
+
+static atomic_uint forks;
+static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
+static int watch_error;
+
+uint64_t em__sys_now_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail: POSIX option */
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+const void *em__sys_thread(void)
+{
+    static _Thread_local char here;
+
+    return &here;
+}
+
+/* In the child, where no other thread exists. */
+static void count_fork(void)
+{
+    atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
+}
+
+static void watch(void)
+{
+    watch_error = -pthread_atfork(NULL, NULL, count_fork);
+}
+
+int em__sys_watch_forks(void)
+{
+    (void)pthread_once(&watch_once, watch);
+    return watch_error;
+}
+
+unsigned em__sys_forks(void)
+{
+    return atomic_load_explicit(&forks, memory_order_relaxed);
+}
+
+unsigned em__sys_processors(void)
+{
+    long online;
+#ifdef CPU_COUNT
+    cpu_set_t allowed;
+
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
+        return (unsigned)CPU_COUNT(&allowed);
+#endif
+    online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (unsigned)online : 1;
+}

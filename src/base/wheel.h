@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Wheel: timers by deadline, to be added and removed in constant time. */
+
+#ifndef EM_BASE_WHEEL_H
+#define EM_BASE_WHEEL_H
+
+#include <stdint.h>
+
+#include "base/list.h"
+
+enum {
+    EM__WHEEL_BITS = 5,
+    EM__WHEEL_SLOTS = 1 << EM__WHEEL_BITS,
+    EM__WHEEL_LEVELS = 6
+};
+
+/* A member of what is timed.  `due` is in ticks (the loop's are milliseconds)
+ * and must not change while the timer is in a wheel. */
+typedef struct em__timer {
+    em__list node;
+    uint64_t due;
+} em__timer;
+
+/* `due` holds the timers whose time has come, earliest first and then in the
+ * order they were added; the user takes them from there with remove. */
+typedef struct em__wheel {
+    uint64_t now;
+    uint64_t next; /* what em__wheel_next answered; 0: to be worked out */
+    em__list due;
+    em__list *far; /* rings, as the slots: first node or NULL */
+    em__list *slots[EM__WHEEL_LEVELS][EM__WHEEL_SLOTS];
+    uint32_t occupied[EM__WHEEL_LEVELS]; /* a bit a slot */
+} em__wheel;
+
+void em__wheel_init(em__wheel *wheel, uint64_t now);
+void em__wheel_add(em__wheel *wheel, em__timer *timer);
+void em__wheel_remove(em__wheel *wheel, em__timer *timer);
+
+/* Turn the wheel to `now`: timers due by then go to wheel->due. */
+void em__wheel_advance(em__wheel *wheel, uint64_t now);
+
+/* A time before which no timer is due, exact unless very many timers are far
+ * away together; UINT64_MAX: there is none. */
+uint64_t em__wheel_next(em__wheel *wheel);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Loop: what the layers above need of it beyond the public header. */
+
+#ifndef EM_LOOP_LOOP_H
+#define EM_LOOP_LOOP_H
+
+#include <emitter/loop.h>
+
+#include "loop/mailbox.h"
+
+/* Keep the loop's memory (not the loop) past em_loop_free.  Any thread. */
+em_loop *em__loop_retain(em_loop *loop); /* NULL is fine */
+void em__loop_release(em_loop *loop);    /* NULL is fine */
+
+/* Whether the calling thread owns the loop.  Any thread. */
+bool em__loop_is_owner(em_loop *loop);
+
+/* Whether the loop was inherited over a fork.  Any thread. */
+bool em__loop_is_forked(const em_loop *loop);
+
+/* Deliver a mail on the owner's thread, in order.  It keeps the loop alive
+ * until then.  Any thread.  Returns 0, or -ESHUTDOWN once the loop is being
+ * freed; then the mail is still the sender's. */
+int em__loop_send(em_loop *loop, em__mail *mail);
+
+/* The same for what holds the loop, which is accepted until it lets go. */
+void em__loop_complete(em_loop *loop, em__mail *mail);
+
+/* Count something that is under way elsewhere and will end with a call of
+ * em__loop_unhold on the owner's thread.  em_loop_free calls recall, which may
+ * hurry it up, and then waits.  Any thread.  `alive`: it also keeps the loop
+ * running.  Returns 0, or -ESHUTDOWN once the loop is being freed. */
+int em__loop_hold(em_loop *loop, void (*recall)(em_loop *loop), bool alive);
+void em__loop_unhold(em_loop *loop, bool alive);
+
+/* Have reap called with the orphan on the owner's thread.  Any thread.  False
+ * if the loop is gone already; then nothing was done. */
+bool em__loop_abandon(em_loop *loop, em__orphan *orphan, em__reap_fn *reap);
+
+/* Each call into user code goes through here: what runs on the owner's thread
+ * is counted once a call. */
+void em__loop_count_call(em_loop *loop);
+
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* Testing: what every test program shares. */
+
+#include <config.h>
+
+#include <dirent.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+#include <emitter/base.h>
+
+#include "testing.h"
+
+/* --- marks --- */
+
+static char marks[4096], taken[sizeof(marks)];
+
+void mark(const char *word)
+{
+    size_t used = strlen(marks);
+
+    ck_assert_uint_lt(used + strlen(word) + 1, sizeof(marks));
+    (void)snprintf(marks + used, sizeof(marks) - used, "%s%s", used ? " " : "",
+                   word);
+}
+
+void mark_number(long number)
+{
+    char word[32];
+
+    (void)snprintf(word, sizeof(word), "%ld", number);
+    mark(word);
+}
+
+const char *take_marks(void)
+{
+    strcpy(taken, marks);
+    marks[0] = '\0';
+    return taken;
+}
+
+/* --- allocations: counted, and made to fail --- */
+
+static atomic_ulong allocations_left; /* until the one that fails; 0: none */
+static atomic_bool allocation_refused;
+static atomic_size_t blocks, allocations;
+
+/* Whether this is the one; a countdown that several threads may take part in.
+ */
+static bool count_down(atomic_ulong *left)
+{
+    unsigned long now = atomic_load(left);
+
+    while (now != 0 && !atomic_compare_exchange_weak(left, &now, now - 1))
+        ;
+    return now == 1;
+}
+
+static bool refused(void)
+{
+    if (!count_down(&allocations_left))
+        return false;
+    atomic_store(&allocation_refused, true);
+    return true;
+}
+
+static void *counted_malloc(size_t size)
+{
+    void *block = refused() ? NULL : malloc(size);
+
+    if (block) {
+        atomic_fetch_add(&blocks, 1);
+        atomic_fetch_add(&allocations, 1);
+    }
+    return block;
+}
+
+static void *counted_realloc(void *old, size_t size)
+{
+    void *block = refused() ? NULL : realloc(old, size);
+
+    if (block && !old)
+        atomic_fetch_add(&blocks, 1);
+    if (block)
+        atomic_fetch_add(&allocations, 1);
+    return block;
+}
+
+static void counted_free(void *block)
+{
+    if (block)
+        atomic_fetch_sub(&blocks, 1);
+    free(block);
+}
+
+void fail_allocation(unsigned long nth)
+{
+    atomic_store(&allocation_refused, false);
+    atomic_store(&allocations_left, nth);
+}
+
+bool allocation_failed(void)
+{
+    atomic_store(&allocations_left, 0);
+    return atomic_exchange(&allocation_refused, false);
+}
+
+size_t blocks_in_use(void)
+{
+    return atomic_load(&blocks);
+}
+
+size_t allocations_made(void)
+{
+    return atomic_load(&allocations);
+}
+
+/* --- calls into libc, made to fail --- */
+
+static const char *call_name;
+static atomic_ulong calls_left;
+static int call_error;
+static atomic_bool call_refused;
+
+void fail_call(const char *function, unsigned long nth, int error)
+{
+    call_name = function;
+    call_error = error;
+    atomic_store(&call_refused, false);
+    atomic_store(&calls_left, nth);
+}
+
+bool call_failed(void)
+{
+    atomic_store(&calls_left, 0);
+    return atomic_exchange(&call_refused, false);
+}
+
+/* The error that this call must fail with, or 0. */
+static int injected(const char *function)
+{
+    if (atomic_load(&calls_left) == 0 || strcmp(call_name, function) != 0 ||
+        !count_down(&calls_left))
+        return 0;
+    atomic_store(&call_refused, true);
+    errno = call_error;
+    return call_error;
+}
+
+#define WRAP(function, parameters, arguments)                          \
+    int __real_##function parameters;                                  \
+    int __wrap_##function parameters;                                  \
+    int __wrap_##function parameters                                   \
+    {                                                                  \
+        return injected(#function) ? -1 : __real_##function arguments; \
+    }                                                                  \
+    typedef int wrap_needs_a_semicolon_##function
+
+WRAP(epoll_create1, (int flags), (flags));
+WRAP(epoll_ctl, (int epoll, int op, int fd, struct epoll_event *event),
+     (epoll, op, fd, event));
+WRAP(epoll_wait, (int epoll, struct epoll_event *events, int max, int timeout),
+     (epoll, events, max, timeout));
+WRAP(eventfd, (unsigned start, int flags), (start, flags));
+WRAP(timerfd_create, (int clock, int flags), (clock, flags));
+
+/* This one returns its error. */
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*start)(void *), void *data);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*start)(void *), void *data);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*start)(void *), void *data)
+{
+    int error = injected("pthread_create");
+
+    return error ? error
+                 : __real_pthread_create(thread, attributes, start, data);
+}
+
+/* --- the guard round each test --- */
+
+static size_t fds_before, threads_before, blocks_before;
+
+static size_t count_entries(const char *path)
+{
+    DIR *directory = opendir(path);
+    size_t count = 0;
+
+    ck_assert_ptr_nonnull(directory);
+    while (readdir(directory))
+        count++;
+    (void)closedir(directory);
+    return count;
+}
+
+static void guard_begin(void)
+{
+    fds_before = count_entries("/proc/self/fd");
+    threads_before = count_entries("/proc/self/task");
+    blocks_before = blocks_in_use();
+    marks[0] = '\0';
+    fail_allocation(0);
+    fail_call("", 0, 0);
+}
+
+/* A joined thread may still be on its way out of the kernel's list, so this
+ * waits for it; one that stays fails the test. */
+static size_t count_threads(void)
+{
+    time_t give_up = time(NULL) + 20;
+    size_t threads = count_entries("/proc/self/task");
+
+    while (threads > threads_before && time(NULL) < give_up) {
+        (void)sched_yield();
+        threads = count_entries("/proc/self/task");
+    }
+    return threads;
+}
+
+static void guard_end(void)
+{
+    ck_assert_str_eq(marks, "");
+    ck_assert_msg(count_entries("/proc/self/fd") == fds_before,
+                  "the test left a descriptor open, or closed another's");
+    ck_assert_msg(count_threads() == threads_before,
+                  "the test left a thread running");
+    ck_assert_msg(blocks_in_use() == blocks_before,
+                  "the test left %zu blocks of memory, and began with %zu",
+                  blocks_in_use(), blocks_before);
+}
+
+int run_suite(const char *name, const TTest *const *tests, size_t count)
+{
+    Suite *suite = suite_create(name);
+    TCase *tcase = tcase_create(name);
+    SRunner *runner = srunner_create(suite);
+    size_t i;
+    int failed;
+
+    (void)em_set_allocator(counted_malloc, counted_realloc, counted_free);
+    suite_add_tcase(suite, tcase);
+    tcase_add_checked_fixture(tcase, guard_begin, guard_end);
+    tcase_set_timeout(tcase, 120); /* a hang, not a speed limit */
+    for (i = 0; i < count; i++)
+        tcase_add_test(tcase, tests[i]);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* Testing: what every test program shares.
+ *
+ * Each test runs inside a guard that fails it if it left a descriptor, a thread
+ * or a block of the library's memory behind. */
+
+#ifndef TESTS_TESTING_H
+#define TESTS_TESTING_H
+
+#include <check.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <emitter/error.h>
+
+/* TEST(a_sentence) { ... } and, at the end of the file,
+ * SUITE("module", a_sentence, another_one); */
+#define TEST(name) START_TEST(name)
+#define SUITE(name, ...)                                                 \
+    int main(void)                                                       \
+    {                                                                    \
+        const TTest *const tests[] = { __VA_ARGS__ };                    \
+        return run_suite(name, tests, sizeof(tests) / sizeof(tests[0])); \
+    }                                                                    \
+    typedef int suite_needs_a_semicolon
+
+/* The call succeeded; else its text and its error are printed. */
+#define assert_ok(call)                                \
+    do {                                               \
+        int assert_r_ = (call);                        \
+        ck_assert_msg(assert_r_ >= 0, "%s: %s", #call, \
+                      em_strerror(assert_r_));         \
+    } while (0)
+
+/* The call answered just that negative errno. */
+#define assert_error(error, call)                                         \
+    do {                                                                  \
+        int assert_r_ = (call);                                           \
+        ck_assert_msg(assert_r_ == (error), "%s: %d (%s), not %s", #call, \
+                      assert_r_, em_strerror(assert_r_), #error);         \
+    } while (0)
+
+/* The story of a test in one line: every mark adds a word, assert_marks
+ * compares all of them and starts anew.  For one thread at a time. */
+void mark(const char *word);
+void mark_number(long number);
+#define assert_marks(story) ck_assert_str_eq(take_marks(), story)
+const char *take_marks(void);
+
+/* Make the library's nth allocation from now fail (1: the next; 0: none), and
+ * with `on` all from then on.  allocation_failed tells whether it came to that,
+ * and stops it. */
+void fail_allocation(unsigned long nth);
+bool allocation_failed(void);
+
+/* Blocks of the library's memory in use, and allocations made so far. */
+size_t blocks_in_use(void);
+size_t allocations_made(void);
+
+/* The same for the nth call of a libc function from the library, which then
+ * fails with `error`.  The functions are those that Makefile.am wraps. */
+void fail_call(const char *function, unsigned long nth, int error);
+bool call_failed(void);
+
+int run_suite(const char *name, const TTest *const *tests, size_t count);
+
+#endif
