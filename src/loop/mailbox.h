@@ -2,12 +2,15 @@
 /* Mailbox: how other threads reach a loop.
  *
  * A mail is a node inside what is sent, so sending cannot fail for memory.  Any
- * thread puts mail in, in any order of threads but each thread's own in its
- * order; the owner takes all of it at once and delivers it outside the lock.
+ * thread puts mail in; each thread's own arrives in its order.  The owner takes
+ * all there is at once and delivers it outside the lock.
  *
  * The loop sets `asleep` under the lock and only while the mailbox is empty; a
  * sender that finds it set clears it and wakes the loop.  Both happen under one
- * lock, so no wake-up is lost and a loop that is awake is never woken. */
+ * lock, so no wake-up is lost and a loop that is awake is not woken.  The
+ * waking itself, a system call, is done outside the lock, since the woken loop
+ * needs the lock at once; `wakers` keeps the loop from going away under the
+ * sender. */
 
 #ifndef EM_LOOP_MAILBOX_H
 #define EM_LOOP_MAILBOX_H
@@ -21,9 +24,15 @@
 
 typedef struct em__mail em__mail;
 
-/* Called on the owner's thread; the mail is the receiver's from then on.  With
- * `closing`, the loop is being freed. */
-typedef void em__deliver_fn(em_loop *loop, em__mail *mail, bool closing);
+/* What the loop is at when it delivers. */
+typedef enum em__delivery {
+    EM__RUNNING,
+    EM__CLOSING, /* it is being freed */
+    EM__FORKED   /* it was inherited over a fork: release, call nothing */
+} em__delivery;
+
+/* Called on the owner's thread; the mail is the receiver's from then on. */
+typedef void em__deliver_fn(em_loop *loop, em__mail *mail, em__delivery how);
 
 struct em__mail {
     em__mail *next;
@@ -32,18 +41,58 @@ struct em__mail {
 
 /* What an object links itself by when its last reference went on a foreign
  * thread: one word, whose lowest bit is set for as long as it is linked. */
-typedef uintptr_t em__orphan;
+typedef atomic_uintptr_t em__orphan;
 typedef void em__reap_fn(em__orphan *orphan);
 
 typedef struct em__mailbox {
     pthread_mutex_t lock;
-    em__mail *first, **last; /* locked; `first` may be read without to peek */
-    em__orphan *orphans;     /* locked */
-    em__reap_fn *reap;       /* locked */
-    unsigned wakers;         /* locked: senders on their way to wake the loop */
-    bool asleep;             /* locked */
-    bool closed;             /* locked: no more mail but completions */
-    em__mail *taken;         /* the owner's: not delivered yet */
+    em__mail *_Atomic first;     /* locked; may be read without, to peek */
+    em__mail *last;              /* locked; valid unless first is NULL */
+    em__orphan *_Atomic orphans; /* locked; may be peeked at too */
+    em__reap_fn *reap;           /* locked */
+    unsigned wakers; /* locked: senders on their way to wake the loop */
+    bool asleep;     /* locked */
+    bool closed;     /* locked: no more mail but completions */
+    bool gone;       /* locked: no more orphans either */
+    em__mail *taken; /* the owner's: not delivered yet */
 } em__mailbox;
+
+int em__mailbox_init(em__mailbox *box);
+void em__mailbox_destroy(em__mailbox *box);
+
+/* Put a mail in.  Any thread.  Returns 1 if the caller must now wake the loop
+ * and call em__mailbox_woken, 0, or -ESHUTDOWN if it is closed and not
+ * `even_so`. */
+int em__mailbox_put(em__mailbox *box, em__mail *mail, bool even_so);
+void em__mailbox_woken(em__mailbox *box);
+
+/* The same for an orphan; 1, 0, or -ESHUTDOWN if the mailbox is gone. */
+int em__mailbox_put_orphan(em__mailbox *box, em__orphan *orphan,
+                           em__reap_fn *reap);
+
+/* The rest is the owner's. */
+
+/* Go to sleep: true if there is nothing to take. */
+bool em__mailbox_sleep(em__mailbox *box);
+void em__mailbox_wake_up(em__mailbox *box);
+
+/* Whether there is neither mail nor orphan. */
+bool em__mailbox_empty(em__mailbox *box);
+
+/* The next mail in order, NULL if there is none; a new batch is taken from the
+ * senders only with `refill`. */
+em__mail *em__mailbox_next(em__mailbox *box, bool refill);
+
+/* Reap what was abandoned; how many. */
+unsigned em__mailbox_reap(em__mailbox *box);
+
+/* Refuse further mail; then, when no more is expected, orphans, and wait until
+ * every sender has left. */
+void em__mailbox_close(em__mailbox *box);
+void em__mailbox_leave(em__mailbox *box);
+
+/* In a forked child, where no sender exists and the lock may be held for ever:
+ * make all mail ready for em__mailbox_next without refilling. */
+void em__mailbox_forget(em__mailbox *box);
 
 #endif

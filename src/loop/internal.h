@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* Internal: the loop and its sources, for the files of this layer. */
+
+#ifndef EM_LOOP_INTERNAL_H
+#define EM_LOOP_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "base/wheel.h"
+#include "loop/loop.h"
+#include "loop/mailbox.h"
+#include "loop/poller.h"
+
+typedef enum em__source_kind {
+    EM__SOURCE_FD,
+    EM__SOURCE_TIMER
+} em__source_kind;
+
+/* What all kinds of sources begin with.  The callback is cast back to its own
+ * type by the file of its kind, which alone calls it. */
+struct em_source {
+    em__list node; /* among the loop's */
+    em_loop *loop;
+    void (*callback)(void);
+    void *data;
+    void (*free_data)(void *data);
+    uint8_t kind;
+    bool active : 1;     /* it may still call */
+    bool referenced : 1; /* and keeps the loop alive while it is active */
+    bool own : 1;        /* nobody holds it: it goes after its last call */
+    bool running : 1;    /* its callback is on the stack, */
+    bool removed : 1;    /* and then frees it */
+    int fd;              /* of a descriptor source; costs no room here */
+};
+
+typedef struct em__fd_source {
+    em_source source;
+    unsigned events;
+    struct em__fd_source *next; /* on the same descriptor */
+} em__fd_source;
+
+typedef struct em__timer_source {
+    em_source source;
+    em__timer timer;
+    uint64_t every; /* 0: once */
+} em__timer_source;
+
+/* What is watched on one descriptor number.  The generation counts how often
+ * the number was taken into use, so that an event harvested for a descriptor
+ * that was closed since is told from one for its successor. */
+typedef struct em__watch {
+    em__fd_source *first;
+    uint32_t generation;
+    uint8_t events; /* those of all its sources */
+    bool always;    /* cannot be polled, because it is always ready */
+} em__watch;
+
+struct em_loop {
+    /* The owner's. */
+    em__wheel wheel;
+    em__list sources;
+    em__mail *defers, *last_defer;
+    em__poller poller;
+    em__watch *watches; /* by descriptor number */
+    int *always;        /* the descriptors that are always ready */
+    size_t watch_count, always_count, always_room, always_next;
+    em__fd_source *walk; /* the next one to call on the current descriptor */
+    size_t active;       /* sources that keep the loop alive */
+    size_t refs;         /* em_loop_ref */
+    uint64_t now;        /* milliseconds */
+    uint64_t calls;      /* into user code */
+    uint64_t alarm;      /* what the poller's alarm is set to */
+    uint64_t budget_us;
+    unsigned budget_count;
+    unsigned forks; /* em__sys_forks when it was made */
+    bool running, closing, hosted;
+    /* Any thread's. */
+    const void *_Atomic owner;
+    atomic_bool stop;
+    atomic_uint memory_refs;
+    atomic_size_t holds; /* two each; HOLDS_CLOSED: no more of them */
+    atomic_size_t alive_holds;
+    void (*_Atomic recall)(em_loop *loop);
+    em__mailbox mailbox;
+};
+
+/* loop.c */
+bool em__loop_halted(const em_loop *loop); /* call nothing more in this run */
+void em__loop_update_now(em_loop *loop);
+
+/* Something became due, or due earlier, outside of a turn: let a host know. */
+void em__loop_touch(em_loop *loop);
+
+/* 0, -EINVAL, -ECHILD or -ESHUTDOWN: may the owner add to the loop? */
+int em__loop_check(const em_loop *loop);
+
+/* source.c.  A new source is inactive and on its loop's list; its callback and
+ * data are set, and so is *ret unless ret is NULL. */
+em_source *em__source_new(em_loop *loop, em__source_kind kind,
+                          void (*callback)(void), void *data);
+void em__source_free(em_source *source); /* without free_data */
+void em__source_hand_out(em_source *source, em_source **ret);
+void em__source_set_active(em_source *source, bool active);
+void em__source_enter(em_source *source); /* around each call */
+void em__source_leave(em_source *source);
+
+/* fd.c */
+void em__fd_stop(em_source *source);
+void em__fd_dispatch(em_loop *loop, const em__ready *ready, int count);
+
+/* Add the descriptors that are always ready to those found ready. */
+int em__fd_harvest_always(em_loop *loop, em__ready *ready, int max);
+
+/* timer.c */
+void em__timer_stop(em_source *source);
+void em__timer_dispatch(em_loop *loop);
+
+/* task.c */
+void em__task_run_defers(em_loop *loop);
+
+#endif

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT */
+/* Loop: its life, its turns, and what keeps it running.
+ *
+ * A turn waits, then calls what is due: timers, descriptors, mail (posts and
+ * completions) within a budget, defers.  Between two calls it looks whether the
+ * loop was stopped or freed; what was not called yet stays due.
+ *
+ * Inside a host the loop is asleep whenever it is not in a turn: senders wake
+ * it, and whatever the owner does outside of a turn that makes something due
+ * goes through em__loop_touch, so that the host's poll returns.
+ *
+ * The memory outlives em_loop_free for as long as an emitter or a baton refers
+ * to it, and then answers -ESHUTDOWN; all else is gone. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <limits.h>
+
+#include "base/alloc.h"
+#include "base/options.h"
+#include "base/sys.h"
+#include "loop/internal.h"
+
+enum {
+    HOLDS_CLOSED = 1,
+    ONE_HOLD = 2,
+    READY_MAX = 256,      /* descriptors a turn, */
+    ALWAYS_MAX = 64,      /* and those that need no polling */
+    CALLS_PER_CLOCK = 16, /* mail delivered between two looks at the clock */
+    DEFAULT_BUDGET_COUNT = 1024,
+    DEFAULT_BUDGET_US = 10000
+};
+
+static em_loop *_Atomic default_loop;
+
+/* --- memory --- */
+
+em_loop *em__loop_retain(em_loop *loop)
+{
+    if (loop)
+        atomic_fetch_add_explicit(&loop->memory_refs, 1, memory_order_relaxed);
+    return loop;
+}
+
+void em__loop_release(em_loop *loop)
+{
+    if (!loop || atomic_fetch_sub_explicit(&loop->memory_refs, 1,
+                                           memory_order_acq_rel) != 1)
+        return;
+    em__mailbox_destroy(&loop->mailbox);
+    em__free(loop);
+}
+
+/* --- making --- */
+
+static int set_options(em_loop *loop, const em_loop_options *options)
+{
+    em_loop_options given;
+    int r = em__options_read(options, &given, sizeof(given));
+
+    if (r < 0)
+        return r;
+    loop->budget_count =
+        given.budget_count ? given.budget_count : DEFAULT_BUDGET_COUNT;
+    loop->budget_us = given.budget_us ? given.budget_us : DEFAULT_BUDGET_US;
+    return 0;
+}
+
+static int open_loop(em_loop *loop, const em_loop_options *options)
+{
+    int r = set_options(loop, options);
+
+    if (r < 0)
+        return r;
+    r = em__sys_watch_forks();
+    if (r < 0)
+        return r;
+    loop->forks = em__sys_forks();
+    loop->owner = em__sys_thread();
+    loop->alarm = UINT64_MAX;
+    em__list_init(&loop->sources);
+    loop->now = em__sys_now_us() / 1000;
+    em__wheel_init(&loop->wheel, loop->now);
+    r = em__mailbox_init(&loop->mailbox);
+    if (r < 0)
+        return r;
+    r = em__poller_open(&loop->poller);
+    if (r < 0)
+        em__mailbox_destroy(&loop->mailbox);
+    return r;
+}
+
+int em_loop_new(const em_loop_options *options, em_loop **ret)
+{
+    em_loop *loop;
+    int r;
+
+    if (!ret)
+        return -EINVAL;
+    loop = em__calloc(1, sizeof(*loop));
+    if (!loop)
+        return -ENOMEM;
+    loop->memory_refs = 1;
+    r = open_loop(loop, options);
+    if (r < 0) {
+        em__free(loop);
+        return r;
+    }
+    *ret = loop;
+    return 0;
+}
+
+/* Without a lock, which a forked child could inherit held: of several threads
+ * that make one, the first to store it wins. */
+em_loop *em_loop_default(void)
+{
+    em_loop *loop = atomic_load(&default_loop);
+    em_loop *made;
+
+    if (loop && !em__loop_is_forked(loop))
+        return loop;
+    if (em_loop_new(NULL, &made) < 0)
+        return NULL;
+    if (atomic_compare_exchange_strong(&default_loop, &loop, made))
+        return made;
+    em_loop_free(made);
+    return loop;
+}
+
+/* --- what others ask --- */
+
+bool em__loop_is_owner(em_loop *loop)
+{
+    return atomic_load_explicit(&loop->owner, memory_order_relaxed) ==
+           em__sys_thread();
+}
+
+bool em__loop_is_forked(const em_loop *loop)
+{
+    return loop->forks != em__sys_forks();
+}
+
+int em__loop_check(const em_loop *loop)
+{
+    if (!loop)
+        return -EINVAL;
+    if (em__loop_is_forked(loop))
+        return -ECHILD;
+    return loop->closing ? -ESHUTDOWN : 0;
+}
+
+bool em__loop_halted(const em_loop *loop)
+{
+    return loop->running &&
+           (loop->closing ||
+            atomic_load_explicit(&loop->stop, memory_order_relaxed));
+}
+
+void em__loop_count_call(em_loop *loop)
+{
+    loop->calls++;
+}
+
+void em__loop_update_now(em_loop *loop)
+{
+    loop->now = em__sys_now_us() / 1000;
+}
+
+uint64_t em_loop_now(em_loop *loop)
+{
+    if (!loop)
+        return 0;
+    if (!loop->running)
+        em__loop_update_now(loop);
+    return loop->now;
+}
+
+static bool is_alive(em_loop *loop)
+{
+    return loop->active > 0 || loop->refs > 0 || loop->defers ||
+           !em__mailbox_empty(&loop->mailbox) ||
+           atomic_load(&loop->alive_holds) > 0;
+}
+
+bool em_loop_alive(em_loop *loop)
+{
+    return loop && !em__loop_is_forked(loop) && is_alive(loop);
+}
+
+void em_loop_ref(em_loop *loop)
+{
+    if (loop)
+        loop->refs++;
+}
+
+void em_loop_unref(em_loop *loop)
+{
+    if (loop && loop->refs > 0)
+        loop->refs--;
+}
+
+/* --- mail and holds --- */
+
+static void wake(em_loop *loop)
+{
+    em__poller_wake(&loop->poller);
+    em__mailbox_woken(&loop->mailbox);
+}
+
+int em__loop_send(em_loop *loop, em__mail *mail)
+{
+    int r = em__mailbox_put(&loop->mailbox, mail, false);
+
+    if (r > 0)
+        wake(loop);
+    return r < 0 ? r : 0;
+}
+
+void em__loop_complete(em_loop *loop, em__mail *mail)
+{
+    if (em__mailbox_put(&loop->mailbox, mail, true) > 0)
+        wake(loop);
+}
+
+bool em__loop_abandon(em_loop *loop, em__orphan *orphan, em__reap_fn *reap)
+{
+    int r = em__mailbox_put_orphan(&loop->mailbox, orphan, reap);
+
+    if (r > 0)
+        wake(loop);
+    return r >= 0;
+}
+
+int em__loop_hold(em_loop *loop, void (*recall)(em_loop *loop), bool alive)
+{
+    if (atomic_fetch_add(&loop->holds, ONE_HOLD) & HOLDS_CLOSED) {
+        atomic_fetch_sub(&loop->holds, ONE_HOLD);
+        return -ESHUTDOWN;
+    }
+    atomic_store_explicit(&loop->recall, recall, memory_order_relaxed);
+    if (alive)
+        atomic_fetch_add(&loop->alive_holds, 1);
+    return 0;
+}
+
+void em__loop_unhold(em_loop *loop, bool alive)
+{
+    if (alive)
+        atomic_fetch_sub(&loop->alive_holds, 1);
+    atomic_fetch_sub(&loop->holds, ONE_HOLD);
+}
+
+static void deliver_one(em_loop *loop, em__mail *mail, em__delivery how)
+{
+    mail->deliver(loop, mail, how);
+}
+
+/* One batch of the mailbox, as far as the budget goes; the rest stays for the
+ * next turn, so that mail which begets mail cannot keep timers waiting. */
+static void deliver_mail(em_loop *loop)
+{
+    unsigned left = loop->budget_count;
+    em__mail *mail;
+    uint64_t until = 0;
+
+    loop->calls += em__mailbox_reap(&loop->mailbox);
+    while (left > 0 && !em__loop_halted(loop)) {
+        mail = em__mailbox_next(&loop->mailbox, left == loop->budget_count);
+        if (!mail)
+            return;
+        if (until == 0)
+            until = em__sys_now_us() + loop->budget_us;
+        deliver_one(loop, mail, EM__RUNNING);
+        left--;
+        if (left % CALLS_PER_CLOCK == 0 && em__sys_now_us() >= until)
+            return;
+    }
+}
+
+/* --- turns --- */
+
+/* Milliseconds until something is due without anybody's doing. */
+static int time_left(em_loop *loop)
+{
+    uint64_t next = em__wheel_next(&loop->wheel);
+    uint64_t now;
+
+    if (next == UINT64_MAX)
+        return -1;
+    now = em__sys_now_us() / 1000;
+    if (next <= now)
+        return 0;
+    return next - now < INT_MAX ? (int)(next - now) : INT_MAX;
+}
+
+/* Whether the owner has something to do at once. */
+static bool has_due(const em_loop *loop)
+{
+    return loop->defers || loop->always_count > 0 ||
+           !em__list_empty(&loop->wheel.due);
+}
+
+static int time_to_wait(em_loop *loop)
+{
+    if (has_due(loop) || !em__mailbox_sleep(&loop->mailbox))
+        return 0;
+    return time_left(loop);
+}
+
+static int turn(em_loop *loop, bool may_wait)
+{
+    em__ready ready[READY_MAX + ALWAYS_MAX];
+    int timeout = may_wait ? time_to_wait(loop) : 0;
+    int count = em__poller_wait(&loop->poller, ready, READY_MAX, timeout);
+
+    em__mailbox_wake_up(&loop->mailbox);
+    if (count < 0)
+        return count;
+    count += em__fd_harvest_always(loop, ready + count, ALWAYS_MAX);
+    em__loop_update_now(loop);
+    em__timer_dispatch(loop);
+    em__fd_dispatch(loop, ready, count);
+    deliver_mail(loop);
+    em__task_run_defers(loop);
+    return 0;
+}
+
+static int take_turns(em_loop *loop, em_run_mode mode)
+{
+    uint64_t calls = loop->calls;
+    int r = 0;
+
+    if (mode == EM_RUN_NOWAIT)
+        return em__loop_halted(loop) ? 0 : turn(loop, false);
+    while (r == 0 && !em__loop_halted(loop) && is_alive(loop)) {
+        r = turn(loop, true);
+        if (mode == EM_RUN_ONCE && loop->calls != calls)
+            break;
+    }
+    return r;
+}
+
+/* For a host: be woken for what is due, now or later. */
+static void settle(em_loop *loop)
+{
+    uint64_t next;
+
+    if (has_due(loop) || !em__mailbox_sleep(&loop->mailbox))
+        em__poller_wake(&loop->poller);
+    next = em__wheel_next(&loop->wheel);
+    if (next == loop->alarm)
+        return;
+    loop->alarm = next;
+    em__poller_alarm(&loop->poller, next);
+}
+
+void em__loop_touch(em_loop *loop)
+{
+    if (loop->hosted && !loop->running && !loop->closing)
+        settle(loop);
+}
+
+static void destroy(em_loop *loop);
+
+int em_loop_run(em_loop *loop, em_run_mode mode)
+{
+    int r;
+
+    if (!loop || (unsigned)mode > EM_RUN_NOWAIT)
+        return -EINVAL;
+    if (em__loop_is_forked(loop))
+        return -ECHILD;
+    if (loop->running || loop->closing)
+        return -EBUSY;
+    atomic_store_explicit(&loop->owner, em__sys_thread(), memory_order_relaxed);
+    loop->running = true;
+    r = take_turns(loop, mode);
+    loop->running = false;
+    atomic_store(&loop->stop, false);
+    if (loop->closing) {
+        destroy(loop);
+        return 0;
+    }
+    em__loop_touch(loop);
+    return r < 0 ? r : is_alive(loop);
+}
+
+void em_loop_stop(em_loop *loop)
+{
+    if (!loop || em__loop_is_forked(loop))
+        return;
+    atomic_store(&loop->stop, true);
+    em__poller_wake(&loop->poller);
+}
+
+int em_loop_fd(em_loop *loop)
+{
+    int r = em__loop_check(loop);
+
+    if (r < 0)
+        return r;
+    r = em__poller_fd(&loop->poller);
+    if (r < 0)
+        return r;
+    loop->hosted = true;
+    em__loop_touch(loop);
+    return r;
+}
+
+/* --- the end --- */
+
+/* Deliver whatever is in the mailbox, and wait for what is still to come. */
+static void finish_mail(em_loop *loop)
+{
+    em__mail *mail;
+
+    for (;;) {
+        em__task_run_defers(loop);
+        while ((mail = em__mailbox_next(&loop->mailbox, true)))
+            deliver_one(loop, mail, EM__CLOSING);
+        (void)em__mailbox_reap(&loop->mailbox);
+        if (loop->defers || !em__mailbox_sleep(&loop->mailbox))
+            continue;
+        if (atomic_load(&loop->holds) == HOLDS_CLOSED)
+            return;
+        em__poller_rest(&loop->poller);
+        em__mailbox_wake_up(&loop->mailbox);
+    }
+}
+
+/* Nobody holds the loop any more, so recall is not needed past this. */
+static void recall_holders(em_loop *loop)
+{
+    void (*recall)(em_loop *) = atomic_load(&loop->recall);
+
+    if (recall)
+        recall(loop);
+}
+
+static void remove_sources(em_loop *loop)
+{
+    while (!em__list_empty(&loop->sources))
+        em_source_remove(em__container(loop->sources.next, em_source, node));
+}
+
+static void end_everything(em_loop *loop)
+{
+    em__mailbox_close(&loop->mailbox);
+    atomic_fetch_or(&loop->holds, HOLDS_CLOSED);
+    recall_holders(loop);
+    finish_mail(loop);
+    remove_sources(loop);
+    em__mailbox_leave(&loop->mailbox);
+    (void)em__mailbox_reap(&loop->mailbox);
+}
+
+/* In a forked child: the memory only.  No lock, since a thread that the child
+ * does not have may hold it. */
+static void forget_everything(em_loop *loop)
+{
+    em__mail *mail;
+
+    while ((mail = loop->defers)) {
+        loop->defers = mail->next;
+        deliver_one(loop, mail, EM__FORKED);
+    }
+    while (!em__list_empty(&loop->sources))
+        em__source_free(em__container(loop->sources.next, em_source, node));
+    em__mailbox_forget(&loop->mailbox);
+    while ((mail = em__mailbox_next(&loop->mailbox, false)))
+        deliver_one(loop, mail, EM__FORKED);
+}
+
+static void destroy(em_loop *loop)
+{
+    em_loop *expected = loop;
+
+    (void)atomic_compare_exchange_strong(&default_loop, &expected, NULL);
+    if (em__loop_is_forked(loop))
+        forget_everything(loop);
+    else
+        end_everything(loop);
+    em__poller_close(&loop->poller);
+    em__free(loop->watches);
+    em__free(loop->always);
+    em__loop_release(loop);
+}
+
+void em_loop_free(em_loop *loop)
+{
+    if (!loop || loop->closing)
+        return;
+    loop->closing = true;
+    if (!loop->running || em__loop_is_forked(loop))
+        destroy(loop);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Timer sources: deadlines in milliseconds on the loop's wheel.
+ *
+ * A deadline is rounded up and the loop's time down, so none is early. */
+
+#include <config.h>
+
+#include <errno.h>
+
+#include "base/sys.h"
+#include "loop/internal.h"
+
+/* One that is due at once joins those already due, for the next turn. */
+static uint64_t deadline(const em_loop *loop, uint64_t after_ms)
+{
+    uint64_t now;
+
+    if (after_ms == 0)
+        return loop->wheel.now;
+    now = (em__sys_now_us() + 999) / 1000;
+    return after_ms < UINT64_MAX - 1 - now ? now + after_ms : UINT64_MAX - 1;
+}
+
+static void disarm(em__timer_source *mine)
+{
+    if (!mine->source.active)
+        return;
+    em__wheel_remove(&mine->source.loop->wheel, &mine->timer);
+    em__source_set_active(&mine->source, false);
+}
+
+static void arm(em__timer_source *mine, uint64_t due)
+{
+    mine->timer.due = due;
+    em__wheel_add(&mine->source.loop->wheel, &mine->timer);
+    em__source_set_active(&mine->source, true);
+    em__loop_touch(mine->source.loop);
+}
+
+static void set(em__timer_source *mine, uint64_t after_ms, uint64_t every_ms)
+{
+    disarm(mine);
+    mine->every = every_ms == UINT64_MAX ? 0 : every_ms;
+    if (after_ms != UINT64_MAX)
+        arm(mine, deadline(mine->source.loop, after_ms));
+}
+
+void em__timer_stop(em_source *source)
+{
+    disarm(em__container(source, em__timer_source, source));
+}
+
+int em_loop_add_timer(em_loop *loop, uint64_t after_ms, uint64_t every_ms,
+                      em_timer_fn *fn, void *data, em_source **ret)
+{
+    em_source *source;
+    int r = em__loop_check(loop);
+
+    if (r < 0)
+        return r;
+    if (!fn)
+        return -EINVAL;
+    source = em__source_new(loop, EM__SOURCE_TIMER, (void (*)(void))fn, data);
+    if (!source)
+        return -ENOMEM;
+    set(em__container(source, em__timer_source, source), after_ms, every_ms);
+    em__source_hand_out(source, ret);
+    return 0;
+}
+
+int em_source_set_timer(em_source *source, uint64_t after_ms, uint64_t every_ms)
+{
+    int r;
+
+    if (!source || source->kind != EM__SOURCE_TIMER || source->removed)
+        return -EINVAL;
+    r = em__loop_check(source->loop);
+    if (r < 0)
+        return r;
+    set(em__container(source, em__timer_source, source), after_ms, every_ms);
+    return 0;
+}
+
+/* On the grid of its period, past every beat that was missed. */
+static uint64_t next_beat(const em__timer_source *mine, uint64_t now)
+{
+    uint64_t due = mine->timer.due;
+    uint64_t missed = now > due ? (now - due) / mine->every : 0;
+
+    if (mine->every > UINT64_MAX - 1 - now)
+        return UINT64_MAX - 1;
+    return due + (missed + 1) * mine->every;
+}
+
+/* Armed again before the call, which may then change or remove it. */
+static void fire(em__timer_source *mine)
+{
+    em_source *source = &mine->source;
+    em_timer_fn *fn = (em_timer_fn *)source->callback;
+
+    disarm(mine);
+    if (mine->every)
+        arm(mine, next_beat(mine, source->loop->now));
+    em__source_enter(source);
+    fn(source, source->data);
+    em__source_leave(source);
+}
+
+/* Only those due now: what their callbacks arm for at once waits a turn. */
+void em__timer_dispatch(em_loop *loop)
+{
+    em__list due;
+
+    em__wheel_advance(&loop->wheel, loop->now);
+    em__list_init(&due);
+    em__list_splice(&due, &loop->wheel.due);
+    while (!em__list_empty(&due) && !em__loop_halted(loop)) {
+        em__timer *timer = em__container(due.next, em__timer, node);
+
+        fire(em__container(timer, em__timer_source, timer));
+    }
+    em__list_splice(&due, &loop->wheel.due);
+    em__list_splice(&loop->wheel.due, &due);
+}

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: MIT */
+/* Loop: making, running, stopping and freeing it; being alive; inside a host.
+ */
+
+#include <config.h>
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <emitter/loop.h>
+
+#include "testing.h"
+
+static em_loop *new_loop(void)
+{
+    em_loop *loop = NULL;
+
+    assert_ok(em_loop_new(NULL, &loop));
+    return loop;
+}
+
+static void note_task(em_loop *loop, void *data)
+{
+    (void)loop;
+    mark(data);
+}
+
+static void note_timer(em_source *source, void *data)
+{
+    (void)source;
+    mark(data);
+}
+
+static void note_free(void *data)
+{
+    mark(data);
+}
+
+static bool readable(int fd, int timeout_ms)
+{
+    struct pollfd wait = { .fd = fd, .events = POLLIN };
+
+    return poll(&wait, 1, timeout_ms) == 1;
+}
+
+TEST(a_loop_with_nothing_on_it_returns_at_once)
+{
+    em_loop *loop = new_loop();
+
+    ck_assert(!em_loop_alive(loop));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_error(0, em_loop_run(loop, EM_RUN_ONCE));
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    em_loop_free(loop);
+}
+
+TEST(nonsense_is_refused)
+{
+    em_loop *loop = new_loop();
+    em_loop_options options = { .size = 1 };
+
+    assert_error(-EINVAL, em_loop_new(NULL, NULL));
+    assert_error(-EINVAL, em_loop_new(&options, &loop));
+    assert_error(-EINVAL, em_loop_run(NULL, EM_RUN_DEFAULT));
+    assert_error(-EINVAL, em_loop_run(loop, (em_run_mode)3));
+    assert_error(-EINVAL, em_loop_run(loop, (em_run_mode)-1));
+    assert_error(-EINVAL, em_loop_fd(NULL));
+    assert_error(-EINVAL, em_loop_post(NULL, note_task, NULL));
+    assert_error(-EINVAL, em_loop_post(loop, NULL, NULL));
+    assert_error(-EINVAL, em_loop_defer(NULL, note_task, NULL));
+    assert_error(-EINVAL, em_loop_defer(loop, NULL, NULL));
+    ck_assert(!em_loop_alive(NULL));
+    ck_assert_uint_eq(em_loop_now(NULL), 0);
+    ck_assert_ptr_null(em_source_loop(NULL));
+    em_loop_ref(NULL);
+    em_loop_unref(NULL);
+    em_loop_stop(NULL);
+    em_loop_free(NULL);
+    em_source_remove(NULL);
+    em_source_ref(NULL);
+    em_source_unref(NULL);
+    em_source_set_free(NULL, note_free);
+    em_loop_free(loop);
+}
+
+TEST(options_past_what_the_library_knows_are_refused)
+{
+    em_loop *loop = NULL;
+    struct {
+        em_loop_options known;
+        size_t unknown;
+    } options = { .known = { .size = sizeof(options) }, .unknown = 1 };
+
+    assert_error(-E2BIG, em_loop_new(&options.known, &loop));
+    ck_assert_ptr_null(loop);
+    options.unknown = 0;
+    assert_ok(em_loop_new(&options.known, &loop));
+    em_loop_free(loop);
+}
+
+TEST(every_failure_while_making_a_loop_leaves_nothing_behind)
+{
+    static const char *const calls[] = { "epoll_create1", "eventfd",
+                                         "epoll_ctl" };
+    em_loop *loop = NULL;
+    size_t i;
+
+    for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        fail_call(calls[i], 1, EMFILE);
+        assert_error(-EMFILE, em_loop_new(NULL, &loop));
+        ck_assert(call_failed());
+    }
+    fail_allocation(1);
+    assert_error(-ENOMEM, em_loop_new(NULL, &loop));
+    ck_assert(allocation_failed());
+    ck_assert_ptr_null(loop);
+}
+
+TEST(the_default_loop_is_made_once_and_again_after_it_was_freed)
+{
+    em_loop *loop = em_loop_default();
+
+    ck_assert_ptr_nonnull(loop);
+    ck_assert_ptr_eq(em_loop_default(), loop);
+    em_loop_free(loop);
+    loop = em_loop_default();
+    ck_assert_ptr_nonnull(loop);
+    em_loop_free(loop);
+    fail_allocation(1);
+    ck_assert_ptr_null(em_loop_default());
+    ck_assert(allocation_failed());
+}
+
+TEST(a_reference_keeps_the_loop_alive_and_never_falls_below_none)
+{
+    em_loop *loop = new_loop();
+
+    em_loop_unref(loop);
+    em_loop_ref(loop);
+    ck_assert(em_loop_alive(loop));
+    assert_error(1, em_loop_run(loop, EM_RUN_NOWAIT));
+    em_loop_unref(loop);
+    ck_assert(!em_loop_alive(loop));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    em_loop_free(loop);
+}
+
+static void stop(em_loop *loop, void *data)
+{
+    mark(data);
+    em_loop_stop(loop);
+}
+
+TEST(stop_ends_the_run_after_the_callback_under_way)
+{
+    em_loop *loop = new_loop();
+
+    assert_ok(em_loop_post(loop, stop, "stop"));
+    assert_ok(em_loop_post(loop, note_task, "later"));
+    assert_error(1, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("stop");
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("later");
+    em_loop_free(loop);
+}
+
+TEST(stop_before_a_run_ends_that_run_at_once)
+{
+    em_loop *loop = new_loop();
+
+    assert_ok(em_loop_post(loop, note_task, "post"));
+    em_loop_stop(loop);
+    assert_error(1, em_loop_run(loop, EM_RUN_DEFAULT));
+    em_loop_stop(loop);
+    assert_error(1, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("");
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("post");
+    em_loop_free(loop);
+}
+
+static void run_inside(em_loop *loop, void *data)
+{
+    (void)data;
+    assert_error(-EBUSY, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_error(-EBUSY, em_loop_run(loop, EM_RUN_NOWAIT));
+    mark("refused");
+}
+
+TEST(a_run_inside_a_run_is_refused)
+{
+    em_loop *loop = new_loop();
+
+    assert_ok(em_loop_post(loop, run_inside, NULL));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("refused");
+    em_loop_free(loop);
+}
+
+TEST(once_ends_with_the_turn_that_called_something)
+{
+    em_loop *loop = new_loop();
+
+    assert_ok(em_loop_add_timer(loop, 20, 0, note_timer, "second", NULL));
+    assert_ok(em_loop_add_timer(loop, 2, 0, note_timer, "first", NULL));
+    assert_error(1, em_loop_run(loop, EM_RUN_ONCE));
+    assert_marks("first");
+    assert_error(0, em_loop_run(loop, EM_RUN_ONCE));
+    assert_marks("second");
+    em_loop_free(loop);
+}
+
+TEST(nowait_takes_one_turn_even_if_only_unreferenced_things_are_due)
+{
+    em_loop *loop = new_loop();
+    em_source *timer;
+
+    assert_ok(em_loop_add_timer(loop, 0, 0, note_timer, "timer", &timer));
+    em_source_unref(timer);
+    ck_assert(!em_loop_alive(loop));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("");
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("timer");
+    em_loop_free(loop);
+}
+
+TEST(a_failing_poller_ends_the_run_and_an_interrupted_one_does_not)
+{
+    em_loop *loop = new_loop();
+
+    assert_ok(em_loop_add_timer(loop, 1, 0, note_timer, "timer", NULL));
+    fail_call("epoll_wait", 1, EBADF);
+    assert_error(-EBADF, em_loop_run(loop, EM_RUN_DEFAULT));
+    fail_call("epoll_wait", 1, EINTR);
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    ck_assert(call_failed());
+    assert_marks("timer");
+    em_loop_free(loop);
+}
+
+TEST(a_loop_freed_with_everything_on_it_delivers_posts_and_frees_all)
+{
+    em_loop *loop = new_loop();
+    em_source *timer;
+
+    assert_ok(em_loop_add_timer(loop, 1000, 0, note_timer, "never", &timer));
+    em_source_set_free(timer, note_free);
+    assert_ok(em_loop_add_timer(loop, 0, 10, note_timer, "never", NULL));
+    assert_ok(em_loop_post(loop, note_task, "one"));
+    assert_ok(em_loop_post(loop, note_task, "two"));
+    assert_ok(em_loop_defer(loop, note_task, "defer"));
+    em_loop_ref(loop);
+    em_loop_free(loop);
+    assert_marks("defer one two never");
+}
+
+static void refused_by_a_closing_loop(em_loop *loop, void *data)
+{
+    em_source *source = NULL;
+
+    assert_error(-ESHUTDOWN, em_loop_post(loop, note_task, "post"));
+    assert_error(-ESHUTDOWN, em_loop_defer(loop, note_task, "defer"));
+    assert_error(-ESHUTDOWN,
+                 em_loop_add_timer(loop, 0, 0, note_timer, NULL, &source));
+    assert_error(-ESHUTDOWN, em_loop_fd(loop));
+    assert_error(-EBUSY, em_loop_run(loop, EM_RUN_NOWAIT));
+    em_loop_free(loop);
+    mark(data);
+}
+
+TEST(a_loop_that_is_being_freed_takes_nothing_new)
+{
+    em_loop *loop = new_loop();
+
+    assert_ok(em_loop_post(loop, refused_by_a_closing_loop, "refused"));
+    em_loop_free(loop);
+    assert_marks("refused");
+}
+
+static void free_loop(em_loop *loop, void *data)
+{
+    mark(data);
+    em_loop_free(loop);
+    em_loop_free(loop);
+    mark("freed");
+}
+
+TEST(a_loop_freed_inside_a_callback_ends_its_run_and_then_goes)
+{
+    em_loop *loop = new_loop();
+
+    assert_ok(em_loop_post(loop, free_loop, "free"));
+    assert_ok(em_loop_post(loop, note_task, "remaining"));
+    assert_ok(em_loop_add_timer(loop, 1000, 0, note_timer, "never", NULL));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("free freed remaining");
+}
+
+static void free_in_timer(em_source *source, void *data)
+{
+    (void)data;
+    em_loop_free(em_source_loop(source));
+}
+
+TEST(a_loop_freed_on_its_last_callback_goes_cleanly)
+{
+    em_loop *loop = new_loop();
+    em_source *timer;
+
+    assert_ok(em_loop_add_timer(loop, 0, 0, free_in_timer, "data", &timer));
+    em_source_set_free(timer, note_free);
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("data");
+}
+
+static void *post_after(void *data)
+{
+    assert_ok(em_loop_post(data, note_task, "from afar"));
+    return NULL;
+}
+
+static void start_thread(em_source *source, void *data)
+{
+    pthread_t *thread = data;
+
+    ck_assert_int_eq(
+        pthread_create(thread, NULL, post_after, em_source_loop(source)), 0);
+}
+
+TEST(the_host_wakes_for_a_post_from_another_thread)
+{
+    em_loop *loop = new_loop();
+    int fd = em_loop_fd(loop);
+    pthread_t thread;
+
+    assert_ok(fd);
+    ck_assert_int_eq(em_loop_fd(loop), fd);
+    ck_assert(!readable(fd, 0));
+    ck_assert_int_eq(pthread_create(&thread, NULL, post_after, loop), 0);
+    ck_assert(readable(fd, -1));
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("from afar");
+    ck_assert(!readable(fd, 0));
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    em_loop_free(loop);
+}
+
+TEST(the_host_wakes_for_timers_defers_and_descriptors)
+{
+    em_loop *loop = new_loop();
+    int fd = em_loop_fd(loop);
+    em_source *timer;
+
+    assert_ok(em_loop_add_timer(loop, 3, 0, note_timer, "timer", &timer));
+    ck_assert(readable(fd, -1));
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("timer");
+    ck_assert(!readable(fd, 0));
+
+    assert_ok(em_loop_defer(loop, note_task, "defer"));
+    ck_assert(readable(fd, 0));
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("defer");
+
+    assert_ok(em_source_set_timer(timer, 0, 0));
+    ck_assert(readable(fd, 0));
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("timer");
+    ck_assert(!readable(fd, 0));
+    em_loop_free(loop);
+}
+
+TEST(the_host_is_told_of_what_was_due_before_it_asked)
+{
+    em_loop *loop = new_loop();
+
+    assert_ok(em_loop_post(loop, note_task, "post"));
+    assert_ok(em_loop_add_timer(loop, 5, 0, note_timer, "timer", NULL));
+    ck_assert(readable(em_loop_fd(loop), 0));
+    assert_error(1, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("post");
+    ck_assert(readable(em_loop_fd(loop), -1));
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("timer");
+    em_loop_free(loop);
+}
+
+TEST(the_host_comes_back_for_what_a_budget_left)
+{
+    em_loop *loop = NULL;
+    int i;
+
+    assert_ok(
+        em_loop_new(EM_OPTIONS(em_loop_options, .budget_count = 2), &loop));
+    for (i = 0; i < 5; i++)
+        assert_ok(em_loop_post(loop, note_task, "x"));
+    for (i = 0; i < 2; i++) {
+        ck_assert(readable(em_loop_fd(loop), 0));
+        assert_error(1, em_loop_run(loop, EM_RUN_NOWAIT));
+        assert_marks("x x");
+    }
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("x");
+    em_loop_free(loop);
+}
+
+TEST(no_timer_descriptor_is_an_error_and_can_be_tried_again)
+{
+    em_loop *loop = new_loop();
+
+    fail_call("timerfd_create", 1, EMFILE);
+    assert_error(-EMFILE, em_loop_fd(loop));
+    fail_call("epoll_ctl", 1, ENOSPC);
+    assert_error(-ENOSPC, em_loop_fd(loop));
+    assert_ok(em_loop_fd(loop));
+    em_loop_free(loop);
+}
+
+TEST(another_thread_may_run_the_loop_and_then_owns_it)
+{
+    em_loop *loop = new_loop();
+    pthread_t thread;
+    em_source *timer;
+
+    assert_ok(em_loop_add_timer(loop, 1, 0, start_thread, &thread, &timer));
+    assert_error(1, em_loop_run(loop, EM_RUN_ONCE) | 1);
+    em_loop_ref(loop);
+    assert_ok(em_loop_run(loop, EM_RUN_ONCE));
+    assert_marks("from afar");
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    em_loop_free(loop);
+}
+
+static void in_the_child(em_loop *loop, em_source *timer)
+{
+    em_loop *mine = NULL;
+
+    if (em_loop_run(loop, EM_RUN_NOWAIT) != -ECHILD ||
+        em_loop_post(loop, note_task, "child") != -ECHILD ||
+        em_loop_defer(loop, note_task, "child") != -ECHILD ||
+        em_loop_fd(loop) != -ECHILD || em_loop_alive(loop) ||
+        em_source_set_timer(timer, 0, 0) != -ECHILD ||
+        em_loop_add_timer(loop, 0, 0, note_timer, NULL, NULL) != -ECHILD)
+        _exit(1);
+    em_source_remove(timer);
+    em_loop_stop(loop);
+    em_loop_free(loop);
+    if (em_loop_new(NULL, &mine) < 0 ||
+        em_loop_post(mine, note_task, "child") < 0 ||
+        em_loop_run(mine, EM_RUN_DEFAULT) != 0)
+        _exit(2);
+    em_loop_free(mine);
+    _exit(em_loop_default() && !em_loop_alive(em_loop_default()) ? 0 : 3);
+}
+
+TEST(a_forked_child_is_refused_and_can_make_its_own)
+{
+    em_loop *loop = em_loop_default();
+    em_source *timer;
+    int status;
+    pid_t pid;
+
+    assert_ok(
+        em_loop_add_timer(loop, UINT64_MAX, 0, note_timer, "timer", &timer));
+    em_source_set_free(timer, note_free);
+    assert_ok(em_loop_post(loop, note_task, "post"));
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0)
+        in_the_child(loop, timer);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("post");
+    em_loop_free(loop);
+    assert_marks("timer");
+}
+
+SUITE("loop", a_loop_with_nothing_on_it_returns_at_once, nonsense_is_refused,
+      options_past_what_the_library_knows_are_refused,
+      every_failure_while_making_a_loop_leaves_nothing_behind,
+      the_default_loop_is_made_once_and_again_after_it_was_freed,
+      a_reference_keeps_the_loop_alive_and_never_falls_below_none,
+      stop_ends_the_run_after_the_callback_under_way,
+      stop_before_a_run_ends_that_run_at_once, a_run_inside_a_run_is_refused,
+      once_ends_with_the_turn_that_called_something,
+      nowait_takes_one_turn_even_if_only_unreferenced_things_are_due,
+      a_failing_poller_ends_the_run_and_an_interrupted_one_does_not,
+      a_loop_freed_with_everything_on_it_delivers_posts_and_frees_all,
+      a_loop_that_is_being_freed_takes_nothing_new,
+      a_loop_freed_inside_a_callback_ends_its_run_and_then_goes,
+      a_loop_freed_on_its_last_callback_goes_cleanly,
+      the_host_wakes_for_a_post_from_another_thread,
+      the_host_wakes_for_timers_defers_and_descriptors,
+      the_host_is_told_of_what_was_due_before_it_asked,
+      the_host_comes_back_for_what_a_budget_left,
+      no_timer_descriptor_is_an_error_and_can_be_tried_again,
+      another_thread_may_run_the_loop_and_then_owns_it,
+      a_forked_child_is_refused_and_can_make_its_own);
