@@ -8,6 +8,7 @@
 #include <emitter/emitter.h>
 #include <emitter/error.h>
 #include <emitter/loop.h>
+#include <emitter/name.h>
 #include <emitter/pool.h>
 #include <emitter/version.h>
 

@@ -15,6 +15,7 @@
 #include <emitter/base.h>
 #include <emitter/error.h>
 #include <emitter/loop.h>
+#include <emitter/name.h>
 
 /* Embed it as a member to inherit; its content is private. */
 typedef struct em_emitter {
@@ -24,6 +25,18 @@ typedef struct em_emitter {
 /* A listener: arg is what was emitted, data what was registered. */
 typedef void em_listener_fn(em_emitter *emitter, void *arg, void *data);
 typedef void em_free_fn(em_emitter *emitter);
+
+/* A listener that em_listen added; valid until its free_data runs, or would. */
+typedef struct em_listener em_listener;
+
+/* What 'newListener' and 'removeListener' carry, and what queries show. */
+typedef struct em_listener_info {
+    const char *event;
+    em_listener_fn *fn;
+    void *data;
+    bool once;
+    em_listener *listener; /* NULL in 'newListener' */
+} em_listener_info;
 
 EM_BEGIN_DECLS
 

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* Core: what an emitter is made of.
+ *
+ * All of it belongs to the emitter's owner thread but the state word, which
+ * any thread may change.  An idle emitter has no core; the first listener makes
+ * one, which holds the first event with its first listener in place, so that an
+ * emitter with one listener is one small allocation.
+ *
+ * Everything that runs user code while it uses the core (an emit, a removal
+ * that is announced, a walk) puts a frame on the core's stack of frames, which
+ * lives on the C stack.  Frames are what makes re-entrancy safe:
+ *   - while there is one, a dying emitter is not destroyed; the outermost one
+ *     does it when it leaves;
+ *   - the event of a frame is neither renamed nor freed;
+ *   - whatever moves slots moves the positions in the frames along, so arrays
+ *     are compacted at any time and nothing waits for an emit to end. */
+
+#ifndef EM_EVENTS_CORE_H
+#define EM_EVENTS_CORE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <emitter/emitter.h>
+
+#include "base/list.h"
+#include "loop/loop.h"
+
+#define EM__LIKELY(x)   __builtin_expect(!!(x), 1)
+#define EM__UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* What `more` of a slot says; any other value is an em_listener's address. */
+enum { EM__PLAIN, EM__ONCE, EM__DEAD };
+
+typedef struct em__slot {
+    em_listener_fn *fn;
+    void *data;
+    uintptr_t more;
+} em__slot;
+
+/* The names that mean something to the emitter itself. */
+typedef enum em__kind {
+    EM__ORDINARY,
+    EM__ERROR,
+    EM__NEW_LISTENER,
+    EM__REMOVE_LISTENER,
+    EM__MAX_LISTENERS,
+    EM__MONITOR,
+    EM__ANY,
+    EM__KINDS
+} em__kind;
+
+/* An event and its listeners, in call order between begin and end. */
+typedef struct em__event {
+    const char *name; /* interned; NULL: free for another name */
+    em__slot *slots;  /* &first, or allocated */
+    uint32_t begin, end;
+    uint32_t capacity;
+    uint32_t live;  /* slots that hold a listener which is not off */
+    uint32_t order; /* its place in the table, if there is a table */
+    uint8_t kind;
+    bool warned; /* of its count of listeners, since it last had none */
+    bool held;   /* slots keep listeners that are off, for EM_SNAPSHOT */
+    bool pinned; /* for em__table_obtain alone */
+    em__slot first;
+} em__event;
+
+typedef enum em__frame_kind {
+    EM__EMITS,    /* calls the slots from cursor to end */
+    EM__VISITS,   /* looks at the slots between cursor and end */
+    EM__HOLDS,    /* keeps the emitter and the event, if there is one */
+    EM__RESERVES, /* also keeps a slot free in the event */
+    EM__WALKS     /* looks at the places of the table from cursor to end */
+} em__frame_kind;
+
+typedef struct em__frame em__frame;
+struct em__frame {
+    em__frame *up;
+    const char *name; /* for em_event */
+    em__event *event;
+    uint32_t cursor, end;
+    em__frame_kind kind;
+    size_t serial; /* EM_SNAPSHOT: what came off after it is still called */
+};
+
+typedef struct em__bucket {
+    uint64_t hash;
+    em__event *event;
+} em__bucket;
+
+/* What only some emitters need: several events, or settings. */
+typedef struct em__extra {
+    em__event **order;   /* events, the oldest first; some places are NULL */
+    em__event **near;    /* guesses, by the address of the name */
+    em__bucket *buckets; /* by the hash of the name; twice the capacity */
+    uint32_t used, count, capacity;
+    uint32_t bits; /* of an index into near and buckets */
+    bool special;  /* an emit may have more to do than call listeners */
+    bool snapshot;
+    bool limited; /* limit was set, else the default counts */
+    unsigned limit;
+    size_t serial; /* of removals, counted for EM_SNAPSHOT */
+    em__event *reserved[EM__KINDS];
+    char *name;        /* the emitter's */
+    em__list owned;    /* listeners elsewhere that go with this emitter */
+    em__list forwards; /* listeners here that forward to another emitter */
+    em__list visit;    /* for the search for cycles */
+    uint64_t visited;
+} em__extra;
+
+typedef struct em__core {
+    em__frame *frame; /* the innermost */
+    em__extra *extra;
+    em__event first;
+} em__core;
+
+/* What em_emitter's four words are.  Below the reference count the state has
+ * EM__DYING, which stays set once the last reference went, and EM__READY, which
+ * says that the destruction is up to the owner thread.  While the emitter waits
+ * in its loop's list of orphans the loop links it by the same word, whose
+ * lowest bit it keeps set: still dying, and not ready. */
+typedef struct em__emitter {
+    em__core *core;
+    em_free_fn *free_fn;
+    em_loop *loop;
+    em__orphan state;
+#ifdef __GNUC__
+} __attribute__((__may_alias__)) em__emitter;
+#else
+} em__emitter;
+#endif
+
+enum { EM__DYING = 1, EM__READY = 2, EM__ONE_REF = 4 };
+
+_Static_assert(sizeof(em__emitter) == sizeof(em_emitter), "four words");
+
+static inline em__emitter *em__private(em_emitter *emitter)
+{
+    return (em__emitter *)emitter;
+}
+
+static inline bool em__dying(em_emitter *emitter)
+{
+    return atomic_load_explicit(&em__private(emitter)->state,
+                                memory_order_relaxed) &
+           EM__DYING;
+}
+
+static inline em_listener *em__slot_listener(const em__slot *slot)
+{
+    return slot->more > EM__DEAD ? (em_listener *)slot->more : NULL;
+}
+
+/* What there is, or else is made; NULL: no memory. */
+em__core *em__core_make(em_emitter *emitter);
+em__extra *em__extra_make(em__core *core);
+
+/* Put a frame that holds the emitter and `event`, which may be NULL. */
+static inline void em__enter(em__core *core, em__frame *frame,
+                             em__frame_kind kind, em__event *event)
+{
+    *frame = (em__frame){ .up = core->frame,
+                          .name = core->frame ? core->frame->name : NULL,
+                          .event = event,
+                          .kind = kind };
+    core->frame = frame;
+}
+
+/* Take the innermost frame off.  The emitter may be gone afterwards: true if it
+ * is, or is going to be. */
+bool em__leave(em_emitter *emitter, em__core *core);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Table: the events of an emitter, by name and by age.
+ *
+ * One event is in the core, and then there is no table.  With more, events are
+ * found by the address of the name first, which is a guess to be confirmed: the
+ * address of an interned name confirms itself, a literal used before takes one
+ * strcmp.  Other names are hashed.  An event that lost its listeners stays,
+ * since it is likely to get others, until the table is full. */
+
+#ifndef EM_EVENTS_TABLE_H
+#define EM_EVENTS_TABLE_H
+
+#include <string.h>
+
+#include "events/core.h"
+
+/* For the name of an event that is not where its address suggests. */
+em__event *em__table_search(em__extra *extra, const char *name);
+
+/* The same, made if there is none; NULL: no memory. */
+em__event *em__table_obtain(em__core *core, const char *name);
+
+/* The event is about to get its first listener: now it is the youngest. */
+void em__table_renew(em__core *core, em__event *event);
+
+/* Free all of it; no event has a listener any more. */
+void em__table_free(em__core *core);
+
+/* Begin to visit the events that have listeners, the oldest first, in a frame
+ * of the kind EM__WALKS; the next one, or NULL. */
+void em__table_walk(em__core *core, em__frame *frame);
+em__event *em__table_next(em__core *core, em__frame *frame);
+
+/* What a name means. */
+em__kind em__kind_of(const char *name);
+
+static inline bool em__event_is(const em__event *event, const char *name)
+{
+    return event->name == name ||
+           (event->name && strcmp(event->name, name) == 0);
+}
+
+static inline em__event **em__table_guess(em__extra *extra, const char *name)
+{
+    uint64_t hash = (uintptr_t)name * UINT64_C(0x9e3779b97f4a7c15);
+
+    return &extra->near[hash >> (64 - extra->bits)];
+}
+
+/* The event of that name, NULL if the emitter does not know it. */
+static inline em__event *em__table_find(em__core *core, const char *name)
+{
+    em__extra *extra = core->extra;
+    em__event *event;
+
+    if (!extra || !extra->near)
+        return em__event_is(&core->first, name) ? &core->first : NULL;
+    event = *em__table_guess(extra, name);
+    if (event && em__event_is(event, name))
+        return event;
+    return em__table_search(extra, name);
+}
+
+#endif
