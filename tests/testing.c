@@ -17,6 +17,7 @@
 
 #include <emitter/base.h>
 
+#include "baton/internal.h"
 #include "testing.h"
 
 /* --- marks --- */
@@ -202,8 +203,23 @@ static size_t count_entries(const char *path)
     return count;
 }
 
+static void *do_nothing(void *data)
+{
+    return data;
+}
+
+/* Some sanitizers start a thread of their own along with the first one. */
+static void start_helpers(void)
+{
+    pthread_t thread;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, do_nothing, NULL), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+
 static void guard_begin(void)
 {
+    start_helpers();
     fds_before = count_entries("/proc/self/fd");
     threads_before = count_entries("/proc/self/task");
     blocks_before = blocks_in_use();
@@ -228,6 +244,7 @@ static size_t count_threads(void)
 
 static void guard_end(void)
 {
+    em__pool_end_default();
     ck_assert_str_eq(marks, "");
     ck_assert_msg(count_entries("/proc/self/fd") == fds_before,
                   "the test left a descriptor open, or closed another's");
@@ -236,6 +253,13 @@ static void guard_end(void)
     ck_assert_msg(blocks_in_use() == blocks_before,
                   "the test left %zu blocks of memory, and began with %zu",
                   blocks_in_use(), blocks_before);
+}
+
+/* Tests fork while threads run, which ThreadSanitizer refuses by default. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0";
 }
 
 int run_suite(const char *name, const TTest *const *tests, size_t count)

@@ -50,7 +50,8 @@ int em_baton_start(em_loop *loop, const em_baton_options *options,
 
 /* Withdraw a baton.  Any thread.  Returns 0 if work will never run, -EBUSY if
  * it runs and can see the request, -EALREADY if it is done or was cancelled
- * before; after comes in every case, never from inside this call. */
+ * before; after comes in every case, never from inside this call.  In a forked
+ * child -ECHILD. */
 int em_baton_cancel(em_baton *baton);
 
 /* Whether somebody asked it to stop; for a running work to poll.  Any thread.
