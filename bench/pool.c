@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* Pool: empty jobs through the thread pool and back to the loop. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pool.h"
+
+int set_threads(const char *variable, unsigned threads)
+{
+    char number[16];
+
+    (void)snprintf(number, sizeof(number), "%u", threads);
+    return setenv(variable, number, 1) < 0 ? -errno : 0;
+}
+
+#define FUNCTIONS(of)                                   \
+    .setup = pool_##of##_setup, .run = pool_##of##_run, \
+    .teardown = pool_##of##_teardown
+#ifdef HAVE_UV
+#define LIBUV FUNCTIONS(uv)
+#else
+#define LIBUV .missing = "libuv1-dev"
+#endif
+
+/* --- jobs a second --- */
+
+static const bench_measure throughput[] = {
+    { "jobs/s", BENCH_RATE, 1 },
+    { "cpu-ns/job", BENCH_CPU, 1 },
+    { 0 },
+};
+
+static const bench_parameter in_flight[] = {
+    { .name = "64/t2", .count = 200000, .size = 64, .threads = 2 },
+    { .name = "64/t4", .count = 200000, .size = 64, .threads = 4 },
+    { .name = "1024/t2", .count = 1000000, .size = 1024, .threads = 2 },
+    { .name = "1024/t4", .count = 1000000, .size = 1024, .threads = 4 },
+    { .name = "all/t2", .count = 1000000, .size = ULONG_MAX, .threads = 2 },
+    { .name = "all/t4", .count = 1000000, .size = ULONG_MAX, .threads = 4 },
+    { 0 },
+};
+
+static const bench_implementation pools[] = {
+    { .name = "libuv", LIBUV },
+    { .name = "naive", FUNCTIONS(naive) },
+    { .name = "floor-ring", .role = BENCH_FLOOR, FUNCTIONS(ring) },
+    { 0 },
+};
+
+/* --- one job at a time --- */
+
+static const bench_measure latency[] = {
+    { "p50-us", BENCH_P50, 1e3 },
+    { "p99-us", BENCH_P99, 1e3 },
+    { "cpu-us/job", BENCH_CPU, 1e3 },
+    { 0 },
+};
+
+static const bench_parameter one[] = {
+    { .name = "t2", .count = 5000, .size = 1, .threads = 2 },
+    { .name = "t4", .count = 5000, .size = 1, .threads = 4 },
+    { .name = "t2/one-cpu",
+      .count = 5000,
+      .size = 1,
+      .threads = 2,
+      .one_cpu = true },
+    { 0 },
+};
+
+static const bench_implementation trips[] = {
+    { .name = "libuv", LIBUV },
+    { .name = "naive", FUNCTIONS(naive) },
+    { .name = "floor-epoll", .role = BENCH_FLOOR, FUNCTIONS(trip) },
+    { .name = "floor-futex",
+      .role = BENCH_FLOOR,
+      FUNCTIONS(trip),
+      .data = "futex" },
+    { 0 },
+};
+
+static const bench_subject subjects[] = {
+    { "pool", throughput, in_flight, pools },
+    { "pool-trip", latency, one, trips },
+    { 0 },
+};
+
+int main(int argc, char **argv)
+{
+    return bench_main(subjects, argc, argv);
+}
