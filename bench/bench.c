@@ -237,8 +237,10 @@ int bench_main(const bench_subject *subjects, int argc, char **argv)
     if (setvbuf(stdout, NULL, _IOLBF, 0) != 0 ||
         signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return EXIT_FAILURE;
-    r = measure_begin();
+    r = bench_begin();
     for (; r == 0 && b.subject->name; b.subject++)
         r = run_subject(&b);
+    if (ferror(stdout))
+        (void)fprintf(stderr, "bench: the lines could not be written\n");
     return r == 0 && !b.failed ? EXIT_SUCCESS : EXIT_FAILURE;
 }

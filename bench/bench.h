@@ -79,16 +79,21 @@ typedef struct bench_subject {
     const bench_implementation *implementations;
 } bench_subject;
 
-/* Measure and print.  Arguments are shell patterns of `subject,implementation,
- * parameter`; only what matches one of them is measured.  Returns an exit
- * status; it is also back, with no measurement left running, after SIGINT,
- * SIGTERM or SIGHUP, which stay blocked so that the caller can clean up. */
+/* From here on SIGINT, SIGTERM and SIGHUP, unless they were ignored, wait for
+ * bench_main, so that a main which makes files can remove them.  bench_main
+ * begins with it.  Returns 0 or a negative errno. */
+int bench_begin(void);
+
+/* Measure and print, until the end or one of those signals.  Arguments are
+ * shell patterns of `subject,implementation,parameter`; only what matches one
+ * of them is measured.  Returns an exit status. */
 int bench_main(const bench_subject *subjects, int argc, char **argv);
 
 /* Whether this is a smoke run, which only shows that the code works. */
 bool bench_is_smoke(void);
 
-/* The run of an implementation that is a shell command: its data. */
+/* The run of an implementation that is a shell command, its data, which finds
+ * the parameter's name in $BENCH_PARAMETER. */
 bench_fn bench_command;
 
 /* A clock, in ns, and one operation's latency in it. */

@@ -30,7 +30,7 @@ typedef struct answer {
     double values[BENCH_MEASURES];
 } answer;
 
-static sigset_t former_mask; /* what was blocked before measure_begin */
+static sigset_t former_mask; /* what was blocked before bench_begin */
 static int stop_fd = -1;     /* readable when a signal came */
 
 /* --- clocks and samples --- */
@@ -99,8 +99,11 @@ bool bench_is_smoke(void)
 
 int bench_command(bench_run *run)
 {
-    int status = system(run->data);
+    int status;
 
+    if (setenv("BENCH_PARAMETER", run->parameter->name, 1) < 0)
+        return -errno;
+    status = system(run->data);
     if (status < 0)
         return -errno;
     return status == 0 ? 0 : -ECHILD;
@@ -259,13 +262,15 @@ int measure_once(const measurement *it, double values[BENCH_MEASURES])
     return r;
 }
 
-int measure_begin(void)
+int bench_begin(void)
 {
     static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
     struct sigaction action;
     sigset_t stop;
     size_t i;
 
+    if (stop_fd >= 0)
+        return 0;
     if (sigemptyset(&stop) < 0)
         return -errno;
     for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)

@@ -14,14 +14,10 @@ typedef struct measurement {
     unsigned round;
 } measurement;
 
-/* Once, before the first one: from here on SIGINT, SIGTERM and SIGHUP, unless
- * they were ignored, wait until measure_once sees them.  Returns 0 or -errno.
- */
-int measure_begin(void);
-
 /* Values are in the order of the subject's measures.  Returns 0; -EINTR when
- * one of those signals came; -ETIMEDOUT; -ECHILD when the process died; or the
- * error of the implementation.  In every case nothing of it is left running. */
+ * a signal that bench_begin holds came; -ETIMEDOUT; -ECHILD when the process
+ * died; or the error of the implementation.  In every case nothing of it is
+ * left running. */
 int measure_once(const measurement *it, double values[BENCH_MEASURES]);
 
 /* The part (0.5: the median) of values, which it sorts; NAN of none. */
