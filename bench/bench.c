@@ -64,15 +64,14 @@ static void take_turn(bench *b, size_t i, unsigned round)
 
     if (!it->missing && !failed && is_wanted(b, it)) {
         r = measure_once(&m, values);
-        if (r == -EINTR)
-            b->stopped = true;
-        else if (r < 0)
+        b->stopped = r > 0;
+        b->failed |= r < 0;
+        if (r < 0)
             (void)fprintf(stderr, "bench: %s,%s,%s failed: %s\n",
                           b->subject->name, it->name, b->parameter->name,
                           reason(r));
-        b->failed |= r < 0;
     }
-    if (r < 0)
+    if (r != 0)
         *values = NAN;
 }
 

@@ -212,14 +212,18 @@ static int wait_for_answer(int fd, answer *reply)
 {
     struct pollfd fds[] = { { .fd = fd, .events = POLLIN },
                             { .fd = stop_fd, .events = POLLIN } };
-    int ready = poll(fds, 2, HANGS_AFTER_MS);
+    int ready;
 
+    do
+        ready = poll(fds, 2, HANGS_AFTER_MS);
+    while (ready < 0 && errno == EINTR); /* stopped and continued */
     if (ready <= 0)
         return ready < 0 ? -errno : -ETIMEDOUT;
     if (fds[1].revents)
-        return -EINTR;
-    return read(fd, reply, sizeof(*reply)) == sizeof(*reply) ? reply->error
-                                                             : -ECHILD;
+        return 1;
+    if (read(fd, reply, sizeof(*reply)) != sizeof(*reply))
+        return -ECHILD;
+    return reply->error < 0 ? reply->error : 0;
 }
 
 /* Returns only in the parent. */

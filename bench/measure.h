@@ -14,8 +14,8 @@ typedef struct measurement {
     unsigned round;
 } measurement;
 
-/* Values are in the order of the subject's measures.  Returns 0; -EINTR when
- * a signal that bench_begin holds came; -ETIMEDOUT; -ECHILD when the process
+/* Values are in the order of the subject's measures.  Returns 0; 1 when a
+ * signal that bench_begin holds came; -ETIMEDOUT; -ECHILD when the process
  * died; or the error of the implementation.  In every case nothing of it is
  * left running. */
 int measure_once(const measurement *it, double values[BENCH_MEASURES]);
