@@ -46,6 +46,7 @@ static const bench_parameter in_flight[] = {
 };
 
 static const bench_implementation pools[] = {
+    { .name = "libemitter", .role = BENCH_OURS, FUNCTIONS(em) },
     { .name = "libuv", LIBUV },
     { .name = "naive", FUNCTIONS(naive) },
     { .name = "floor-ring", .role = BENCH_FLOOR, FUNCTIONS(ring) },
@@ -73,6 +74,7 @@ static const bench_parameter one[] = {
 };
 
 static const bench_implementation trips[] = {
+    { .name = "libemitter", .role = BENCH_OURS, FUNCTIONS(em) },
     { .name = "libuv", LIBUV },
     { .name = "naive", FUNCTIONS(naive) },
     { .name = "floor-epoll", .role = BENCH_FLOOR, FUNCTIONS(trip) },

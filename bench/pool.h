@@ -58,6 +58,9 @@ static inline unsigned long load_warm_up(const bench_run *run)
 /* Make a number of threads the value of an environment variable. */
 int set_threads(const char *variable, unsigned threads);
 
+/* libemitter: em_baton_run. */
+bench_fn pool_em_setup, pool_em_run, pool_em_teardown;
+
 /* libuv: uv_queue_work. */
 bench_fn pool_uv_setup, pool_uv_run, pool_uv_teardown;
 
