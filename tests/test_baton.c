@@ -131,7 +131,7 @@ static void note_free(void *data)
 
 TEST(after_and_free_data_come_once_in_that_order)
 {
-    begin();
+    one_thread();
     assert_ok(em_baton_start(loop,
                              EM_OPTIONS(em_baton_options, .work = break_down,
                                         .after = note, .data = "x",
