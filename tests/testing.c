@@ -262,6 +262,23 @@ const char *__tsan_default_options(void)
     return "die_after_fork=0";
 }
 
+/* It also adds a thread of its own to the first that a process starts.  Started
+ * here that is there, or started by the fork, before a test counts. */
+void __tsan_init(void) __attribute__((weak));
+
+static void *nothing(void *data)
+{
+    return data;
+}
+
+static void start_sanitizer_thread(void)
+{
+    pthread_t thread;
+
+    if (__tsan_init && __real_pthread_create(&thread, NULL, nothing, NULL) == 0)
+        (void)pthread_join(thread, NULL);
+}
+
 int run_suite(const char *name, const TTest *const *tests, size_t count)
 {
     Suite *suite = suite_create(name);
@@ -270,6 +287,7 @@ int run_suite(const char *name, const TTest *const *tests, size_t count)
     size_t i;
     int failed;
 
+    start_sanitizer_thread();
     (void)em_set_allocator(counted_malloc, counted_realloc, counted_free);
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(tcase, guard_begin, guard_end);
