@@ -204,7 +204,7 @@ TEST(once_ends_with_the_turn_that_called_something)
 {
     em_loop *loop = new_loop();
 
-    assert_ok(em_loop_add_timer(loop, 20, 0, note_timer, "second", NULL));
+    assert_ok(em_loop_add_timer(loop, 400, 0, note_timer, "second", NULL));
     assert_ok(em_loop_add_timer(loop, 2, 0, note_timer, "first", NULL));
     assert_error(1, em_loop_run(loop, EM_RUN_ONCE));
     assert_marks("first");
@@ -377,7 +377,7 @@ TEST(the_host_is_told_of_what_was_due_before_it_asked)
     em_loop *loop = new_loop();
 
     assert_ok(em_loop_post(loop, note_task, "post"));
-    assert_ok(em_loop_add_timer(loop, 5, 0, note_timer, "timer", NULL));
+    assert_ok(em_loop_add_timer(loop, 400, 0, note_timer, "timer", NULL));
     ck_assert(readable(em_loop_fd(loop), 0));
     assert_error(1, em_loop_run(loop, EM_RUN_NOWAIT));
     assert_marks("post");
