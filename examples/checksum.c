@@ -2,8 +2,8 @@
 /* Checksum: SHA-256 of every regular file below some directories.
  *
  * This file is the program: arguments, and what it does at each event.  The
- * work is in checksum_job.c, the directories in checksum_walk.c and the lines
- * in checksum_output.c.
+ * work is in checksum_job.c, the directories in checksum_walk.c, the lines in
+ * checksum_output.c and the bar in checksum_progress.c.
  *
  *     cc checksum*.c $(pkg-config --cflags --libs libemitter libcrypto)
  */
@@ -19,12 +19,14 @@
 
 #include "checksum_job.h"
 #include "checksum_output.h"
+#include "checksum_progress.h"
 
 enum { EXIT_USAGE = 2 };
 
 struct program {
     struct job job;
     struct output output;
+    struct progress progress;
     bool flushing; /* a flush is deferred */
     int status;    /* to exit with */
 };
@@ -32,6 +34,7 @@ struct program {
 static void complain(struct program *program, const char *what,
                      const char *message)
 {
+    progress_clear(&program->progress);
     fputs("checksum: ", stderr);
     output_path(what, stderr);
     fprintf(stderr, ": %s\n", message);
@@ -53,6 +56,7 @@ static void flush(em_loop *loop, void *data)
 
     (void)loop;
     program->flushing = false;
+    progress_clear(&program->progress);
     check_output(program, output_flush(&program->output));
 }
 
@@ -61,6 +65,7 @@ static void on_file(em_emitter *emitter, void *arg, void *data)
 {
     struct program *program = data;
 
+    progress_clear(&program->progress);
     check_output(program, output_add(&program->output, arg));
     if (program->flushing)
         return;
@@ -77,7 +82,15 @@ static void on_error(em_emitter *emitter, void *arg, void *data)
     complain(data, error->origin ? error->origin : "error", error->message);
 }
 
-static int start(struct program *program)
+static void on_done(em_emitter *emitter, void *arg, void *data)
+{
+    struct program *program = data;
+
+    (void)emitter, (void)arg;
+    progress_stop(&program->progress);
+}
+
+static int start(struct program *program, char *const *paths)
 {
     em_emitter *emitter = &program->job.emitter;
     int r;
@@ -86,7 +99,13 @@ static int start(struct program *program)
     if (r == 0)
         r = em_on(emitter, "error", on_error, program);
     if (r == 0)
+        r = em_on(emitter, "done", on_done, program);
+    if (r == 0)
+        r = progress_start(&program->progress, &program->job, paths);
+    if (r == 0)
         r = job_start(&program->job);
+    if (r < 0)
+        progress_stop(&program->progress);
     return r;
 }
 
@@ -103,7 +122,7 @@ static int run(struct program *program, char *const *paths)
         em_loop_free(loop);
         goto fail;
     }
-    r = start(program);
+    r = start(program, paths);
     if (r == 0)
         r = em_loop_run(loop, EM_RUN_DEFAULT); /* until 'done' */
     em_loop_free(loop); /* whatever still runs is over then */
