@@ -50,14 +50,18 @@ build() {
 
 # check NAME SECONDS TARGET [ARGUMENT...]: make that, which runs tests, within
 # that time.  First the old results go, lest tests that are no more are counted.
+# In a process group of its own all of it ends, also what hangs; that group does
+# not see the terminal's interrupt, so this waits where a trap can pass it on.
 check() {
-    local folder=build/$1 seconds=$2
+    local folder=build/$1 seconds=$2 status=0
     shift 2
     find "$folder" -name '*.trs' -delete
-    timeout --foreground -k 10 "$seconds" \
-        make -C "$folder" -j "$jobs" "$@" >"$folder/check.log" 2>&1 &&
-        return
-    local status=$?
+    timeout -k 10 "$seconds" make -C "$folder" -j "$jobs" "$@" \
+        >"$folder/check.log" 2>&1 &
+    # shellcheck disable=SC2064 # this process, now
+    trap "kill $!; exit 130" INT TERM
+    wait $! || status=$?
+    trap - INT TERM
     [ "$status" -ne 124 ] || echo "make $1 took more than $seconds s" >&2
     return "$status"
 }
