@@ -79,11 +79,17 @@ struct em_loop {
     const void *_Atomic owner;
     atomic_bool stop;
     atomic_uint memory_refs;
-    atomic_size_t holds; /* two each; HOLDS_CLOSED: no more of them */
+    atomic_size_t holds; /* EM__ONE_HOLD each; see there */
     atomic_size_t alive_holds;
     void (*_Atomic recall)(em_loop *loop);
     em__mailbox mailbox;
 };
+
+/* What loop->holds counts by, and the bit in it that refuses more of them. */
+enum { EM__HOLDS_CLOSED = 1, EM__ONE_HOLD = 2 };
+
+/* life.c */
+void em__loop_destroy(em_loop *loop);
 
 /* loop.c */
 bool em__loop_halted(const em_loop *loop); /* call nothing more in this run */

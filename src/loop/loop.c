@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Loop: its life, its turns, and what keeps it running.
+/* Loop: its turns, and what keeps it running.
  *
  * A turn waits, then calls what is due: timers, descriptors, mail (posts and
  * completions) within a budget, defers.  Between two calls it looks whether the
@@ -7,126 +7,21 @@
  *
  * Inside a host the loop is asleep whenever it is not in a turn: senders wake
  * it, and whatever the owner does outside of a turn that makes something due
- * goes through em__loop_touch, so that the host's poll returns.
- *
- * The memory outlives em_loop_free for as long as an emitter or a baton refers
- * to it, and then answers -ESHUTDOWN; all else is gone. */
+ * goes through em__loop_touch, so that the host's poll returns. */
 
 #include <config.h>
 
 #include <errno.h>
 #include <limits.h>
 
-#include "base/alloc.h"
-#include "base/options.h"
 #include "base/sys.h"
 #include "loop/internal.h"
 
 enum {
-    HOLDS_CLOSED = 1,
-    ONE_HOLD = 2,
-    READY_MAX = 256,      /* descriptors a turn, */
-    ALWAYS_MAX = 64,      /* and those that need no polling */
-    CALLS_PER_CLOCK = 16, /* mail delivered between two looks at the clock */
-    DEFAULT_BUDGET_COUNT = 1024,
-    DEFAULT_BUDGET_US = 10000
+    READY_MAX = 256,     /* descriptors a turn, */
+    ALWAYS_MAX = 64,     /* and those that need no polling */
+    CALLS_PER_CLOCK = 16 /* mail delivered between two looks at the clock */
 };
-
-static em_loop *_Atomic default_loop;
-
-/* --- memory --- */
-
-em_loop *em__loop_retain(em_loop *loop)
-{
-    if (loop)
-        atomic_fetch_add_explicit(&loop->memory_refs, 1, memory_order_relaxed);
-    return loop;
-}
-
-void em__loop_release(em_loop *loop)
-{
-    if (!loop || atomic_fetch_sub_explicit(&loop->memory_refs, 1,
-                                           memory_order_acq_rel) != 1)
-        return;
-    em__mailbox_destroy(&loop->mailbox);
-    em__free(loop);
-}
-
-/* --- making --- */
-
-static int set_options(em_loop *loop, const em_loop_options *options)
-{
-    em_loop_options given;
-    int r = em__options_read(options, &given, sizeof(given));
-
-    if (r < 0)
-        return r;
-    loop->budget_count =
-        given.budget_count ? given.budget_count : DEFAULT_BUDGET_COUNT;
-    loop->budget_us = given.budget_us ? given.budget_us : DEFAULT_BUDGET_US;
-    return 0;
-}
-
-static int open_loop(em_loop *loop, const em_loop_options *options)
-{
-    int r = set_options(loop, options);
-
-    if (r < 0)
-        return r;
-    r = em__sys_watch_forks();
-    if (r < 0)
-        return r;
-    loop->forks = em__sys_forks();
-    loop->owner = em__sys_thread();
-    loop->alarm = UINT64_MAX;
-    em__list_init(&loop->sources);
-    loop->now = em__sys_now_us() / 1000;
-    em__wheel_init(&loop->wheel, loop->now);
-    r = em__mailbox_init(&loop->mailbox);
-    if (r < 0)
-        return r;
-    r = em__poller_open(&loop->poller);
-    if (r < 0)
-        em__mailbox_destroy(&loop->mailbox);
-    return r;
-}
-
-int em_loop_new(const em_loop_options *options, em_loop **ret)
-{
-    em_loop *loop;
-    int r;
-
-    if (!ret)
-        return -EINVAL;
-    loop = em__calloc(1, sizeof(*loop));
-    if (!loop)
-        return -ENOMEM;
-    loop->memory_refs = 1;
-    r = open_loop(loop, options);
-    if (r < 0) {
-        em__free(loop);
-        return r;
-    }
-    *ret = loop;
-    return 0;
-}
-
-/* Without a lock, which a forked child could inherit held: of several threads
- * that make one, the first to store it wins. */
-em_loop *em_loop_default(void)
-{
-    em_loop *loop = atomic_load(&default_loop);
-    em_loop *made;
-
-    if (loop && !em__loop_is_forked(loop))
-        return loop;
-    if (em_loop_new(NULL, &made) < 0)
-        return NULL;
-    if (atomic_compare_exchange_strong(&default_loop, &loop, made))
-        return made;
-    em_loop_free(made);
-    return loop;
-}
 
 /* --- what others ask --- */
 
@@ -234,8 +129,8 @@ bool em__loop_abandon(em_loop *loop, em__orphan *orphan, em__reap_fn *reap)
 
 int em__loop_hold(em_loop *loop, void (*recall)(em_loop *loop), bool alive)
 {
-    if (atomic_fetch_add(&loop->holds, ONE_HOLD) & HOLDS_CLOSED) {
-        atomic_fetch_sub(&loop->holds, ONE_HOLD);
+    if (atomic_fetch_add(&loop->holds, EM__ONE_HOLD) & EM__HOLDS_CLOSED) {
+        atomic_fetch_sub(&loop->holds, EM__ONE_HOLD);
         return -ESHUTDOWN;
     }
     atomic_store_explicit(&loop->recall, recall, memory_order_relaxed);
@@ -248,12 +143,7 @@ void em__loop_unhold(em_loop *loop, bool alive)
 {
     if (alive)
         atomic_fetch_sub(&loop->alive_holds, 1);
-    atomic_fetch_sub(&loop->holds, ONE_HOLD);
-}
-
-static void deliver_one(em_loop *loop, em__mail *mail, em__delivery how)
-{
-    mail->deliver(loop, mail, how);
+    atomic_fetch_sub(&loop->holds, EM__ONE_HOLD);
 }
 
 /* One batch of the mailbox, as far as the budget goes; the rest stays for the
@@ -271,7 +161,7 @@ static void deliver_mail(em_loop *loop)
             return;
         if (until == 0)
             until = em__sys_now_us() + loop->budget_us;
-        deliver_one(loop, mail, EM__RUNNING);
+        mail->deliver(loop, mail, EM__RUNNING);
         left--;
         if (left % CALLS_PER_CLOCK == 0 && em__sys_now_us() >= until)
             return;
@@ -361,8 +251,6 @@ void em__loop_touch(em_loop *loop)
         settle(loop);
 }
 
-static void destroy(em_loop *loop);
-
 int em_loop_run(em_loop *loop, em_run_mode mode)
 {
     int r;
@@ -379,7 +267,7 @@ int em_loop_run(em_loop *loop, em_run_mode mode)
     loop->running = false;
     atomic_store(&loop->stop, false);
     if (loop->closing) {
-        destroy(loop);
+        em__loop_destroy(loop);
         return 0;
     }
     em__loop_touch(loop);
@@ -406,92 +294,4 @@ int em_loop_fd(em_loop *loop)
     loop->hosted = true;
     em__loop_touch(loop);
     return r;
-}
-
-/* --- the end --- */
-
-/* Deliver whatever is in the mailbox, and wait for what is still to come. */
-static void finish_mail(em_loop *loop)
-{
-    em__mail *mail;
-
-    for (;;) {
-        em__task_run_defers(loop);
-        while ((mail = em__mailbox_next(&loop->mailbox, true)))
-            deliver_one(loop, mail, EM__CLOSING);
-        (void)em__mailbox_reap(&loop->mailbox);
-        if (loop->defers || !em__mailbox_sleep(&loop->mailbox))
-            continue;
-        if (atomic_load(&loop->holds) == HOLDS_CLOSED)
-            return;
-        em__poller_rest(&loop->poller);
-        em__mailbox_wake_up(&loop->mailbox);
-    }
-}
-
-/* Nobody holds the loop any more, so recall is not needed past this. */
-static void recall_holders(em_loop *loop)
-{
-    void (*recall)(em_loop *) = atomic_load(&loop->recall);
-
-    if (recall)
-        recall(loop);
-}
-
-static void remove_sources(em_loop *loop)
-{
-    while (!em__list_empty(&loop->sources))
-        em_source_remove(em__container(loop->sources.next, em_source, node));
-}
-
-static void end_everything(em_loop *loop)
-{
-    em__mailbox_close(&loop->mailbox);
-    atomic_fetch_or(&loop->holds, HOLDS_CLOSED);
-    recall_holders(loop);
-    finish_mail(loop);
-    remove_sources(loop);
-    em__mailbox_leave(&loop->mailbox);
-    (void)em__mailbox_reap(&loop->mailbox);
-}
-
-/* In a forked child: the memory only.  No lock, since a thread that the child
- * does not have may hold it. */
-static void forget_everything(em_loop *loop)
-{
-    em__mail *mail;
-
-    while ((mail = loop->defers)) {
-        loop->defers = mail->next;
-        deliver_one(loop, mail, EM__FORKED);
-    }
-    while (!em__list_empty(&loop->sources))
-        em__source_free(em__container(loop->sources.next, em_source, node));
-    em__mailbox_forget(&loop->mailbox);
-    while ((mail = em__mailbox_next(&loop->mailbox, false)))
-        deliver_one(loop, mail, EM__FORKED);
-}
-
-static void destroy(em_loop *loop)
-{
-    em_loop *expected = loop;
-
-    (void)atomic_compare_exchange_strong(&default_loop, &expected, NULL);
-    if (em__loop_is_forked(loop))
-        forget_everything(loop);
-    else
-        end_everything(loop);
-    em__poller_close(&loop->poller);
-    em__free(loop->watches);
-    em__free(loop->always);
-    em__loop_release(loop);
-}
-
-void em_loop_free(em_loop *loop)
-{
-    if (!loop || loop->closing)
-        return;
-    loop->closing = true;
-    if (!loop->running || em__loop_is_forked(loop))
-        destroy(loop);
 }

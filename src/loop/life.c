@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* Life: how a loop is made, and how it ends.
+ *
+ * The memory outlives em_loop_free for as long as an emitter or a baton refers
+ * to it, and then answers -ESHUTDOWN; all else is gone. */
+
+#include <config.h>
+
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/options.h"
+#include "base/sys.h"
+#include "loop/internal.h"
+
+enum { DEFAULT_BUDGET_COUNT = 1024, DEFAULT_BUDGET_US = 10000 };
+
+static em_loop *_Atomic default_loop;
+
+/* --- memory --- */
+
+em_loop *em__loop_retain(em_loop *loop)
+{
+    if (loop)
+        atomic_fetch_add_explicit(&loop->memory_refs, 1, memory_order_relaxed);
+    return loop;
+}
+
+void em__loop_release(em_loop *loop)
+{
+    if (!loop || atomic_fetch_sub_explicit(&loop->memory_refs, 1,
+                                           memory_order_acq_rel) != 1)
+        return;
+    em__mailbox_destroy(&loop->mailbox);
+    em__free(loop);
+}
+
+/* --- making --- */
+
+static int set_options(em_loop *loop, const em_loop_options *options)
+{
+    em_loop_options given;
+    int r = em__options_read(options, &given, sizeof(given));
+
+    if (r < 0)
+        return r;
+    loop->budget_count =
+        given.budget_count ? given.budget_count : DEFAULT_BUDGET_COUNT;
+    loop->budget_us = given.budget_us ? given.budget_us : DEFAULT_BUDGET_US;
+    return 0;
+}
+
+static int open_loop(em_loop *loop, const em_loop_options *options)
+{
+    int r = set_options(loop, options);
+
+    if (r < 0)
+        return r;
+    r = em__sys_watch_forks();
+    if (r < 0)
+        return r;
+    loop->forks = em__sys_forks();
+    loop->owner = em__sys_thread();
+    loop->alarm = UINT64_MAX;
+    em__list_init(&loop->sources);
+    loop->now = em__sys_now_us() / 1000;
+    em__wheel_init(&loop->wheel, loop->now);
+    r = em__mailbox_init(&loop->mailbox);
+    if (r < 0)
+        return r;
+    r = em__poller_open(&loop->poller);
+    if (r < 0)
+        em__mailbox_destroy(&loop->mailbox);
+    return r;
+}
+
+int em_loop_new(const em_loop_options *options, em_loop **ret)
+{
+    em_loop *loop;
+    int r;
+
+    if (!ret)
+        return -EINVAL;
+    loop = em__calloc(1, sizeof(*loop));
+    if (!loop)
+        return -ENOMEM;
+    loop->memory_refs = 1;
+    r = open_loop(loop, options);
+    if (r < 0) {
+        em__free(loop);
+        return r;
+    }
+    *ret = loop;
+    return 0;
+}
+
+/* Without a lock, which a forked child could inherit held: of several threads
+ * that make one, the first to store it wins. */
+em_loop *em_loop_default(void)
+{
+    em_loop *loop = atomic_load(&default_loop);
+    em_loop *made;
+
+    if (loop && !em__loop_is_forked(loop))
+        return loop;
+    if (em_loop_new(NULL, &made) < 0)
+        return NULL;
+    if (atomic_compare_exchange_strong(&default_loop, &loop, made))
+        return made;
+    em_loop_free(made);
+    return loop;
+}
+
+/* --- the end --- */
+
+/* Deliver whatever is in the mailbox, and wait for what is still to come. */
+static void finish_mail(em_loop *loop)
+{
+    em__mail *mail;
+
+    for (;;) {
+        em__task_run_defers(loop);
+        while ((mail = em__mailbox_next(&loop->mailbox, true)))
+            mail->deliver(loop, mail, EM__CLOSING);
+        (void)em__mailbox_reap(&loop->mailbox);
+        if (loop->defers || !em__mailbox_sleep(&loop->mailbox))
+            continue;
+        if (atomic_load(&loop->holds) == EM__HOLDS_CLOSED)
+            return;
+        em__poller_rest(&loop->poller);
+        em__mailbox_wake_up(&loop->mailbox);
+    }
+}
+
+/* Nobody holds the loop any more, so recall is not needed past this. */
+static void recall_holders(em_loop *loop)
+{
+    void (*recall)(em_loop *) = atomic_load(&loop->recall);
+
+    if (recall)
+        recall(loop);
+}
+
+static void remove_sources(em_loop *loop)
+{
+    while (!em__list_empty(&loop->sources))
+        em_source_remove(em__container(loop->sources.next, em_source, node));
+}
+
+static void end_everything(em_loop *loop)
+{
+    em__mailbox_close(&loop->mailbox);
+    atomic_fetch_or(&loop->holds, EM__HOLDS_CLOSED);
+    recall_holders(loop);
+    finish_mail(loop);
+    remove_sources(loop);
+    em__mailbox_leave(&loop->mailbox);
+    (void)em__mailbox_reap(&loop->mailbox);
+}
+
+/* In a forked child: the memory only.  No lock, since a thread that the child
+ * does not have may hold it. */
+static void forget_everything(em_loop *loop)
+{
+    em__mail *mail;
+
+    while ((mail = loop->defers)) {
+        loop->defers = mail->next;
+        mail->deliver(loop, mail, EM__FORKED);
+    }
+    while (!em__list_empty(&loop->sources))
+        em__source_free(em__container(loop->sources.next, em_source, node));
+    em__mailbox_forget(&loop->mailbox);
+    while ((mail = em__mailbox_next(&loop->mailbox, false)))
+        mail->deliver(loop, mail, EM__FORKED);
+}
+
+void em__loop_destroy(em_loop *loop)
+{
+    em_loop *expected = loop;
+
+    (void)atomic_compare_exchange_strong(&default_loop, &expected, NULL);
+    if (em__loop_is_forked(loop))
+        forget_everything(loop);
+    else
+        end_everything(loop);
+    em__poller_close(&loop->poller);
+    em__free(loop->watches);
+    em__free(loop->always);
+    em__loop_release(loop);
+}
+
+void em_loop_free(em_loop *loop)
+{
+    if (!loop || loop->closing)
+        return;
+    loop->closing = true;
+    if (!loop->running || em__loop_is_forked(loop))
+        em__loop_destroy(loop);
+}
