@@ -29,6 +29,7 @@ typedef enum {
 typedef void em_task_fn(em_loop *loop, void *data);
 typedef void em_fd_fn(em_source *source, int fd, unsigned events, void *data);
 typedef void em_timer_fn(em_source *source, void *data);
+typedef void em_notify_fn(em_source *source, void *data);
 
 /* NULL options mean the defaults, and so does zero in a field. */
 typedef struct em_loop_options {
@@ -102,6 +103,16 @@ int em_loop_add_fd(em_loop *loop, int fd, unsigned events, em_fd_fn *fn,
  * repeats merge into one call.  Returns 0, -EINVAL or -ENOMEM. */
 int em_loop_add_timer(em_loop *loop, uint64_t after_ms, uint64_t every_ms,
                       em_timer_fn *fn, void *data, em_source **ret);
+
+/* Call fn after em_source_notify.  Returns 0, -EINVAL, also for ret NULL, since
+ * nobody could notify it, or -ENOMEM. */
+int em_loop_add_notify(em_loop *loop, em_notify_fn *fn, void *data,
+                       em_source **ret);
+
+/* Have a notify source called.  Any thread, signal-safe; the source must not be
+ * removed meanwhile.  Calls that come before the callback merge into one; to
+ * have every call delivered, post.  Returns 0, -EINVAL or -ECHILD. */
+int em_source_notify(em_source *source);
 
 /* Take the source off at once, also inside its own callback and in a turn that
  * already saw it ready; the pointer is dead.  NULL is ignored. */

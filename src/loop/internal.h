@@ -14,6 +14,7 @@
 
 typedef enum em__source_kind {
     EM__SOURCE_FD,
+    EM__SOURCE_NOTIFY,
     EM__SOURCE_TIMER
 } em__source_kind;
 
@@ -40,6 +41,12 @@ typedef struct em__fd_source {
     struct em__fd_source *next; /* on the same descriptor */
 } em__fd_source;
 
+typedef struct em__notify_source {
+    em_source source;
+    struct em__notify_source *next; /* among those notified */
+    atomic_bool pending;            /* any thread's: notified, not called yet */
+} em__notify_source;
+
 typedef struct em__timer_source {
     em_source source;
     em__timer timer;
@@ -65,6 +72,7 @@ struct em_loop {
     em__watch *watches; /* by descriptor number */
     int *always;        /* the descriptors that are always ready */
     size_t watch_count, always_count, always_room, always_next;
+    em__notify_source *notices; /* the pending ones, to be called */
     em__fd_source *walk; /* the next one to call on the current descriptor */
     size_t active;       /* sources that keep the loop alive */
     size_t refs;         /* em_loop_ref */
@@ -81,6 +89,8 @@ struct em_loop {
     atomic_uint memory_refs;
     atomic_size_t holds; /* EM__ONE_HOLD each; see there */
     atomic_size_t alive_holds;
+    em__notify_source *_Atomic notified; /* the pending ones, stacked */
+    atomic_uint notifiers; /* on their way through the loop's memory */
     void (*_Atomic recall)(em_loop *loop);
     em__mailbox mailbox;
 };
@@ -117,6 +127,13 @@ void em__fd_dispatch(em_loop *loop, const em__ready *ready, int count);
 
 /* Add the descriptors that are always ready to those found ready. */
 int em__fd_harvest_always(em_loop *loop, em__ready *ready, int max);
+
+/* notify.c */
+void em__notify_raise(em__notify_source *mine); /* any thread, signal-safe */
+bool em__notify_is_due(const em_loop *loop);
+void em__notify_stop(em_source *source);
+void em__notify_dispatch(em_loop *loop);
+void em__notify_leave(em_loop *loop); /* wait until every notifier has left */
 
 /* timer.c */
 void em__timer_stop(em_source *source);

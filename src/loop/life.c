@@ -155,6 +155,7 @@ static void end_everything(em_loop *loop)
     finish_mail(loop);
     remove_sources(loop);
     em__mailbox_leave(&loop->mailbox);
+    em__notify_leave(loop);
     (void)em__mailbox_reap(&loop->mailbox);
 }
 

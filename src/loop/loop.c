@@ -188,7 +188,7 @@ static int time_left(em_loop *loop)
 static bool has_due(const em_loop *loop)
 {
     return loop->defers || loop->always_count > 0 ||
-           !em__list_empty(&loop->wheel.due);
+           !em__list_empty(&loop->wheel.due) || em__notify_is_due(loop);
 }
 
 static int time_to_wait(em_loop *loop)
@@ -210,6 +210,7 @@ static int turn(em_loop *loop, bool may_wait)
     count += em__fd_harvest_always(loop, ready + count, ALWAYS_MAX);
     em__loop_update_now(loop);
     em__timer_dispatch(loop);
+    em__notify_dispatch(loop);
     em__fd_dispatch(loop, ready, count);
     deliver_mail(loop);
     em__task_run_defers(loop);

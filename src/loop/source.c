@@ -13,6 +13,7 @@ static const struct {
     void (*stop)(em_source *source);
 } kinds[] = {
     [EM__SOURCE_FD] = { sizeof(em__fd_source), em__fd_stop },
+    [EM__SOURCE_NOTIFY] = { sizeof(em__notify_source), em__notify_stop },
     [EM__SOURCE_TIMER] = { sizeof(em__timer_source), em__timer_stop },
 };
 
