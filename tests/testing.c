@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,6 +172,9 @@ WRAP(epoll_ctl, (int epoll, int op, int fd, struct epoll_event *event),
 WRAP(epoll_wait, (int epoll, struct epoll_event *events, int max, int timeout),
      (epoll, events, max, timeout));
 WRAP(eventfd, (unsigned start, int flags), (start, flags));
+WRAP(sigaction,
+     (int signo, const struct sigaction *action, struct sigaction *former),
+     (signo, action, former));
 WRAP(timerfd_create, (int clock, int flags), (clock, flags));
 
 /* This one returns its error. */

@@ -29,6 +29,7 @@ typedef enum {
 typedef void em_task_fn(em_loop *loop, void *data);
 typedef void em_fd_fn(em_source *source, int fd, unsigned events, void *data);
 typedef void em_timer_fn(em_source *source, void *data);
+typedef void em_signal_fn(em_source *source, int signo, void *data);
 typedef void em_notify_fn(em_source *source, void *data);
 
 /* NULL options mean the defaults, and so does zero in a field. */
@@ -103,6 +104,15 @@ int em_loop_add_fd(em_loop *loop, int fd, unsigned events, em_fd_fn *fn,
  * repeats merge into one call.  Returns 0, -EINVAL or -ENOMEM. */
 int em_loop_add_timer(em_loop *loop, uint64_t after_ms, uint64_t every_ms,
                       em_timer_fn *fn, void *data, em_source **ret);
+
+/* Call fn when the process gets a signal; those that come before the call merge
+ * into one.  The first source of a signal in the process installs a handler,
+ * and the last one to go puts the former action back; a forked child begins
+ * with the former action.  Returns 0, -ENOMEM, or -EINVAL, also for a signal
+ * that cannot be caught or that a handler must not return from (SIGBUS, SIGFPE,
+ * SIGILL, SIGSEGV). */
+int em_loop_add_signal(em_loop *loop, int signo, em_signal_fn *fn, void *data,
+                       em_source **ret);
 
 /* Call fn after em_source_notify.  Returns 0, -EINVAL, also for ret NULL, since
  * nobody could notify it, or -ENOMEM. */

@@ -15,6 +15,7 @@
 typedef enum em__source_kind {
     EM__SOURCE_FD,
     EM__SOURCE_NOTIFY,
+    EM__SOURCE_SIGNAL,
     EM__SOURCE_TIMER
 } em__source_kind;
 
@@ -46,6 +47,12 @@ typedef struct em__notify_source {
     struct em__notify_source *next; /* among those notified */
     atomic_bool pending;            /* any thread's: notified, not called yet */
 } em__notify_source;
+
+typedef struct em__signal_source {
+    em__notify_source notify;
+    struct em__signal_source *_Atomic next; /* of the same signal */
+    int signo;
+} em__signal_source;
 
 typedef struct em__timer_source {
     em_source source;
@@ -134,6 +141,10 @@ bool em__notify_is_due(const em_loop *loop);
 void em__notify_stop(em_source *source);
 void em__notify_dispatch(em_loop *loop);
 void em__notify_leave(em_loop *loop); /* wait until every notifier has left */
+
+/* signal.c */
+void em__signal_stop(em_source *source);
+void em__signal_call(em_source *source);
 
 /* timer.c */
 void em__timer_stop(em_source *source);

@@ -100,10 +100,12 @@ void em__notify_stop(em_source *source)
 static void call(em__notify_source *mine)
 {
     em_source *source = &mine->source;
-    em_notify_fn *fn = (em_notify_fn *)source->callback;
 
     em__source_enter(source);
-    fn(source, source->data);
+    if (source->kind == EM__SOURCE_SIGNAL)
+        em__signal_call(source);
+    else
+        ((em_notify_fn *)source->callback)(source, source->data);
     em__source_leave(source);
 }
 

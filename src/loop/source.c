@@ -14,6 +14,7 @@ static const struct {
 } kinds[] = {
     [EM__SOURCE_FD] = { sizeof(em__fd_source), em__fd_stop },
     [EM__SOURCE_NOTIFY] = { sizeof(em__notify_source), em__notify_stop },
+    [EM__SOURCE_SIGNAL] = { sizeof(em__signal_source), em__signal_stop },
     [EM__SOURCE_TIMER] = { sizeof(em__timer_source), em__timer_stop },
 };
 
