@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include <emitter/base.h>
@@ -127,9 +128,9 @@ size_t allocations_made(void)
 
 /* --- calls into libc, made to fail --- */
 
-static const char *call_name;
+static const char *call_name, *every_call_name;
 static atomic_ulong calls_left;
-static int call_error;
+static int call_error, every_call_error;
 static atomic_bool call_refused;
 
 void fail_call(const char *function, unsigned long nth, int error)
@@ -146,9 +147,19 @@ bool call_failed(void)
     return atomic_exchange(&call_refused, false);
 }
 
+void fail_every_call(const char *function, int error)
+{
+    every_call_name = function;
+    every_call_error = error;
+}
+
 /* The error that this call must fail with, or 0. */
 static int injected(const char *function)
 {
+    if (every_call_name && strcmp(every_call_name, function) == 0) {
+        errno = every_call_error;
+        return every_call_error;
+    }
     if (atomic_load(&calls_left) == 0 || strcmp(call_name, function) != 0 ||
         !count_down(&calls_left))
         return 0;
@@ -176,6 +187,12 @@ WRAP(sigaction,
      (int signo, const struct sigaction *action, struct sigaction *former),
      (signo, action, former));
 WRAP(timerfd_create, (int clock, int flags), (clock, flags));
+WRAP(waitid, (idtype_t type, id_t id, siginfo_t *info, int options),
+     (type, id, info, options));
+WRAP(waitpid, (pid_t pid, int *status, int options), (pid, status, options));
+#ifdef HAVE_PIDFD_OPEN
+WRAP(pidfd_open, (pid_t pid, unsigned flags), (pid, flags));
+#endif
 
 /* This one returns its error. */
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
@@ -230,6 +247,7 @@ static void guard_begin(void)
     marks[0] = '\0';
     fail_allocation(0);
     fail_call("", 0, 0);
+    fail_every_call(NULL, 0);
 }
 
 /* A joined thread may still be on its way out of the kernel's list, so this

@@ -63,6 +63,9 @@ size_t allocations_made(void);
 void fail_call(const char *function, unsigned long nth, int error);
 bool call_failed(void);
 
+/* The same for all its calls from now on; NULL: none. */
+void fail_every_call(const char *function, int error);
+
 int run_suite(const char *name, const TTest *const *tests, size_t count);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <emitter/base.h>
 
@@ -30,6 +31,8 @@ typedef void em_task_fn(em_loop *loop, void *data);
 typedef void em_fd_fn(em_source *source, int fd, unsigned events, void *data);
 typedef void em_timer_fn(em_source *source, void *data);
 typedef void em_signal_fn(em_source *source, int signo, void *data);
+typedef void em_child_fn(em_source *source, pid_t pid, int wait_status,
+                         void *data);
 typedef void em_notify_fn(em_source *source, void *data);
 
 /* NULL options mean the defaults, and so does zero in a field. */
@@ -113,6 +116,14 @@ int em_loop_add_timer(em_loop *loop, uint64_t after_ms, uint64_t every_ms,
  * SIGILL, SIGSEGV). */
 int em_loop_add_signal(em_loop *loop, int signo, em_signal_fn *fn, void *data,
                        em_source **ret);
+
+/* Reap a child when it ends, then call fn, once, with what waitpid said of it
+ * (-ECHILD if somebody else has reaped it); the source is then inactive.  One
+ * source a child.  It watches a pidfd where the system has them, else SIGCHLD.
+ * Returns 0, -ECHILD if it is no child of this process, -EINVAL, -ENOMEM,
+ * -EMFILE or -ENFILE. */
+int em_loop_add_child(em_loop *loop, pid_t pid, em_child_fn *fn, void *data,
+                      em_source **ret);
 
 /* Call fn after em_source_notify.  Returns 0, -EINVAL, also for ret NULL, since
  * nobody could notify it, or -ENOMEM. */

@@ -146,37 +146,47 @@ void em__fd_stop(em_source *source)
     (void)update_watch(source->loop, source->fd); /* asking for less */
 }
 
+int em__fd_watch(em__fd_source *mine, int fd, unsigned events)
+{
+    em_loop *loop = mine->source.loop;
+    em__watch *watch;
+    int r = find_watch(loop, fd, &watch);
+
+    if (r < 0)
+        return r;
+    mine->source.fd = fd;
+    mine->events = events;
+    link_source(loop, mine);
+    r = update_watch(loop, fd);
+    if (r < 0) {
+        unlink_source(loop, mine);
+        mine->source.fd = -1;
+        return r;
+    }
+    em__source_set_active(&mine->source, events != 0);
+    return 0;
+}
+
 /* --- the public functions --- */
 
 int em_loop_add_fd(em_loop *loop, int fd, unsigned events, em_fd_fn *fn,
                    void *data, em_source **ret)
 {
-    em__fd_source *mine;
     em_source *source;
-    em__watch *watch;
     int r = em__loop_check(loop);
 
     if (r < 0)
         return r;
     if (!fn || events & ~(unsigned)ASKED)
         return -EINVAL;
-    r = find_watch(loop, fd, &watch);
-    if (r < 0)
-        return r;
     source = em__source_new(loop, EM__SOURCE_FD, (void (*)(void))fn, data);
     if (!source)
         return -ENOMEM;
-    mine = em__container(source, em__fd_source, source);
-    source->fd = fd;
-    mine->events = events;
-    link_source(loop, mine);
-    r = update_watch(loop, fd);
+    r = em__fd_watch(em__container(source, em__fd_source, source), fd, events);
     if (r < 0) {
-        unlink_source(loop, mine);
         em__source_free(source);
         return r;
     }
-    em__source_set_active(source, events != 0);
     em__source_hand_out(source, ret);
     return 0;
 }
@@ -221,6 +231,10 @@ static void call(em__fd_source *mine, unsigned ready)
     ready &= mine->events | UNASKED;
     if (!ready || !mine->events)
         return;
+    if (source->kind == EM__SOURCE_CHILD) {
+        em__child_check(source);
+        return;
+    }
     em__source_enter(source);
     fn(source, source->fd, ready, source->data);
     em__source_leave(source);

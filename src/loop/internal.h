@@ -5,6 +5,7 @@
 #define EM_LOOP_INTERNAL_H
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "base/list.h"
 #include "base/wheel.h"
@@ -13,6 +14,7 @@
 #include "loop/poller.h"
 
 typedef enum em__source_kind {
+    EM__SOURCE_CHILD,
     EM__SOURCE_FD,
     EM__SOURCE_NOTIFY,
     EM__SOURCE_SIGNAL,
@@ -33,7 +35,7 @@ struct em_source {
     bool own : 1;        /* nobody holds it: it goes after its last call */
     bool running : 1;    /* its callback is on the stack, */
     bool removed : 1;    /* and then frees it */
-    int fd;              /* of a descriptor source; costs no room here */
+    int fd;              /* what it watches, or -1; costs no room here */
 };
 
 typedef struct em__fd_source {
@@ -41,6 +43,12 @@ typedef struct em__fd_source {
     unsigned events;
     struct em__fd_source *next; /* on the same descriptor */
 } em__fd_source;
+
+typedef struct em__child_source {
+    em__fd_source watch; /* of its pidfd; without one the descriptor is -1, */
+    struct em__child_source *next; /* and it is in the loop's list */
+    pid_t pid;
+} em__child_source;
 
 typedef struct em__notify_source {
     em_source source;
@@ -81,11 +89,14 @@ struct em_loop {
     size_t watch_count, always_count, always_room, always_next;
     em__notify_source *notices; /* the pending ones, to be called */
     em__fd_source *walk; /* the next one to call on the current descriptor */
-    size_t active;       /* sources that keep the loop alive */
-    size_t refs;         /* em_loop_ref */
-    uint64_t now;        /* milliseconds */
-    uint64_t calls;      /* into user code */
-    uint64_t alarm;      /* what the poller's alarm is set to */
+    em__child_source *children;   /* those without a pidfd */
+    em__child_source *child_walk; /* the next one to ask after */
+    em_source *sigchld;           /* while there are any */
+    size_t active;                /* sources that keep the loop alive */
+    size_t refs;                  /* em_loop_ref */
+    uint64_t now;                 /* milliseconds */
+    uint64_t calls;               /* into user code */
+    uint64_t alarm;               /* what the poller's alarm is set to */
     uint64_t budget_us;
     unsigned budget_count;
     unsigned forks; /* em__sys_forks when it was made */
@@ -128,7 +139,14 @@ void em__source_set_active(em_source *source, bool active);
 void em__source_enter(em_source *source); /* around each call */
 void em__source_leave(em_source *source);
 
-/* fd.c */
+/* child.c */
+void em__child_stop(em_source *source);
+void em__child_close(em_source *source);
+void em__child_check(em_source *source); /* call it if the child has ended */
+void em__child_check_all(em_loop *loop);
+
+/* fd.c.  A source of either kind begins to watch and is active. */
+int em__fd_watch(em__fd_source *source, int fd, unsigned events);
 void em__fd_stop(em_source *source);
 void em__fd_dispatch(em_loop *loop, const em__ready *ready, int count);
 
@@ -143,6 +161,8 @@ void em__notify_dispatch(em_loop *loop);
 void em__notify_leave(em_loop *loop); /* wait until every notifier has left */
 
 /* signal.c */
+int em__signal_add(em_loop *loop, int signo, em_signal_fn *fn, void *data,
+                   em_source **ret);
 void em__signal_stop(em_source *source);
 void em__signal_call(em_source *source);
 

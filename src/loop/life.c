@@ -171,6 +171,8 @@ static void forget_everything(em_loop *loop)
     }
     while (!em__list_empty(&loop->sources))
         em__source_free(em__container(loop->sources.next, em_source, node));
+    if (loop->sigchld)
+        em__source_free(loop->sigchld);
     em__mailbox_forget(&loop->mailbox);
     while ((mail = em__mailbox_next(&loop->mailbox, false)))
         mail->deliver(loop, mail, EM__FORKED);

@@ -101,6 +101,10 @@ static void call(em__notify_source *mine)
 {
     em_source *source = &mine->source;
 
+    if (source == source->loop->sigchld) {
+        em__child_check_all(source->loop);
+        return;
+    }
     em__source_enter(source);
     if (source->kind == EM__SOURCE_SIGNAL)
         em__signal_call(source);

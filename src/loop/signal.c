@@ -187,6 +187,13 @@ static int add(em_loop *loop, int signo, em_signal_fn *fn, void *data,
     return 0;
 }
 
+int em__signal_add(em_loop *loop, int signo, em_signal_fn *fn, void *data,
+                   em_source **ret)
+{
+    (void)pthread_once(&watch_once, watch);
+    return watch_error < 0 ? watch_error : add(loop, signo, fn, data, ret);
+}
+
 int em_loop_add_signal(em_loop *loop, int signo, em_signal_fn *fn, void *data,
                        em_source **ret)
 {
@@ -196,6 +203,5 @@ int em_loop_add_signal(em_loop *loop, int signo, em_signal_fn *fn, void *data,
         return r;
     if (!fn || !can_be_handled(signo))
         return -EINVAL;
-    (void)pthread_once(&watch_once, watch);
-    return watch_error < 0 ? watch_error : add(loop, signo, fn, data, ret);
+    return em__signal_add(loop, signo, fn, data, ret);
 }

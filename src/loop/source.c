@@ -12,6 +12,7 @@ static const struct {
     size_t size;
     void (*stop)(em_source *source);
 } kinds[] = {
+    [EM__SOURCE_CHILD] = { sizeof(em__child_source), em__child_stop },
     [EM__SOURCE_FD] = { sizeof(em__fd_source), em__fd_stop },
     [EM__SOURCE_NOTIFY] = { sizeof(em__notify_source), em__notify_stop },
     [EM__SOURCE_SIGNAL] = { sizeof(em__signal_source), em__signal_stop },
@@ -26,6 +27,7 @@ em_source *em__source_new(em_loop *loop, em__source_kind kind,
     if (!source)
         return NULL;
     source->loop = loop;
+    source->fd = -1;
     source->kind = (uint8_t)kind;
     source->callback = callback;
     source->data = data;
@@ -37,6 +39,8 @@ em_source *em__source_new(em_loop *loop, em__source_kind kind,
 void em__source_free(em_source *source)
 {
     em__list_remove(&source->node);
+    if (source->kind == EM__SOURCE_CHILD)
+        em__child_close(source);
     em__free(source);
 }
 
