@@ -35,12 +35,29 @@ typedef void em_child_fn(em_source *source, pid_t pid, int wait_status,
                          void *data);
 typedef void em_notify_fn(em_source *source, void *data);
 
+/* Called after a callback that held the loop for more than stall_ms; callback
+ * is the function of yours that did, NULL if it is not known. */
+typedef void em_stall_fn(em_loop *loop, uint64_t held_us,
+                         void (*callback)(void), void *data);
+
 /* NULL options mean the defaults, and so does zero in a field. */
 typedef struct em_loop_options {
     size_t size;           /* of this struct; EM_OPTIONS sets it */
     unsigned budget_count; /* posts and completions a turn; 0: 1024 */
     uint64_t budget_us;    /* and how long they may take; 0: 10 000 us */
+    uint64_t stall_ms;     /* 0: 100; costs a look at the clock a callback */
+    em_stall_fn *stall;
+    void *stall_data;
 } em_loop_options;
+
+typedef struct em_loop_counts {
+    size_t size; /* of this struct; to be set before em_loop_metrics */
+    uint64_t turns;
+    uint64_t callbacks;  /* calls of user functions, of every kind */
+    uint64_t posts;      /* tasks and posted events delivered */
+    uint64_t idle_us;    /* waited */
+    uint64_t longest_us; /* the longest callback (or 16 short ones) */
+} em_loop_counts;
 
 EM_BEGIN_DECLS
 
@@ -83,6 +100,10 @@ int em_loop_fd(em_loop *loop);
 
 /* Milliseconds of the monotonic clock, as read at the start of the turn. */
 uint64_t em_loop_now(em_loop *loop);
+
+/* Fill counts with what the loop did since it was made.  Returns 0, -EINVAL if
+ * counts->size cannot be, or -ECHILD. */
+int em_loop_metrics(em_loop *loop, em_loop_counts *counts);
 
 /* Call fn on the loop's thread.  Any thread.  Every call is delivered, in
  * posting order.  Returns 0, -ENOMEM, or -ESHUTDOWN while the loop is freed. */

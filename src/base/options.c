@@ -27,3 +27,18 @@ int em__options_read(const void *options, void *copy, size_t size)
     memcpy(copy, &size, sizeof(size));
     return 0;
 }
+
+int em__options_write(void *out, const void *known, size_t size)
+{
+    size_t given;
+
+    if (!out)
+        return -EINVAL;
+    memcpy(&given, out, sizeof(given));
+    if (given < sizeof(given))
+        return -EINVAL;
+    memset(out, 0, given);
+    memcpy(out, known, given < size ? given : size);
+    memcpy(out, &given, sizeof(given));
+    return 0;
+}

@@ -12,4 +12,8 @@
  * if they set something past what this library knows. */
 int em__options_read(const void *options, void *copy, size_t size);
 
+/* The other way: fill the caller's struct, as far as it goes, from `known`;
+ * what the library does not know is zero.  Returns 0, or -EINVAL. */
+int em__options_write(void *out, const void *known, size_t size);
+
 #endif

@@ -95,8 +95,14 @@ struct em_loop {
     size_t active;                /* sources that keep the loop alive */
     size_t refs;                  /* em_loop_ref */
     uint64_t now;                 /* milliseconds */
-    uint64_t calls;               /* into user code */
-    uint64_t alarm;               /* what the poller's alarm is set to */
+    em_loop_counts counts;
+    uint64_t looked;        /* microseconds: the last look at the clock; */
+    unsigned unseen;        /* calls since */
+    void (*callback)(void); /* the last one called, if it is known */
+    em_stall_fn *stall;
+    void *stall_data;
+    uint64_t stall_us;
+    uint64_t alarm; /* what the poller's alarm is set to */
     uint64_t budget_us;
     unsigned budget_count;
     unsigned forks; /* em__sys_forks when it was made */
@@ -128,6 +134,14 @@ void em__loop_touch(em_loop *loop);
 
 /* 0, -EINVAL, -ECHILD or -ESHUTDOWN: may the owner add to the loop? */
 int em__loop_check(const em_loop *loop);
+
+/* metrics.c.  Around each call into user code that is timed; looking at the
+ * clock ends what was measured so far, and tells how long it was. */
+void em__loop_calling(em_loop *loop, void (*callback)(void));
+void em__loop_called(em_loop *loop);
+uint64_t em__loop_look(em_loop *loop);
+uint64_t em__loop_begin_group(em_loop *loop); /* when: microseconds */
+void em__loop_begin_looking(em_loop *loop);   /* without looking back */
 
 /* source.c.  A new source is inactive and on its loop's list; its callback and
  * data are set, and so is *ret unless ret is NULL. */

@@ -13,7 +13,11 @@
 #include "base/sys.h"
 #include "loop/internal.h"
 
-enum { DEFAULT_BUDGET_COUNT = 1024, DEFAULT_BUDGET_US = 10000 };
+enum {
+    DEFAULT_BUDGET_COUNT = 1024,
+    DEFAULT_BUDGET_US = 10000,
+    DEFAULT_STALL_MS = 100
+};
 
 static em_loop *_Atomic default_loop;
 
@@ -47,6 +51,11 @@ static int set_options(em_loop *loop, const em_loop_options *options)
     loop->budget_count =
         given.budget_count ? given.budget_count : DEFAULT_BUDGET_COUNT;
     loop->budget_us = given.budget_us ? given.budget_us : DEFAULT_BUDGET_US;
+    loop->stall = given.stall;
+    loop->stall_data = given.stall_data;
+    loop->stall_us = given.stall_ms ? given.stall_ms : DEFAULT_STALL_MS;
+    loop->stall_us =
+        loop->stall_us < UINT64_MAX / 1000 ? loop->stall_us * 1000 : UINT64_MAX;
     return 0;
 }
 
@@ -61,6 +70,7 @@ static int open_loop(em_loop *loop, const em_loop_options *options)
         return r;
     loop->forks = em__sys_forks();
     loop->owner = em__sys_thread();
+    loop->counts.size = sizeof(loop->counts);
     loop->alarm = UINT64_MAX;
     em__list_init(&loop->sources);
     loop->now = em__sys_now_us() / 1000;

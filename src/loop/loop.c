@@ -18,9 +18,8 @@
 #include "loop/internal.h"
 
 enum {
-    READY_MAX = 256,     /* descriptors a turn, */
-    ALWAYS_MAX = 64,     /* and those that need no polling */
-    CALLS_PER_CLOCK = 16 /* mail delivered between two looks at the clock */
+    READY_MAX = 256, /* descriptors a turn, */
+    ALWAYS_MAX = 64  /* and those that need no polling */
 };
 
 /* --- what others ask --- */
@@ -50,11 +49,6 @@ bool em__loop_halted(const em_loop *loop)
     return loop->running &&
            (loop->closing ||
             atomic_load_explicit(&loop->stop, memory_order_relaxed));
-}
-
-void em__loop_count_call(em_loop *loop)
-{
-    loop->calls++;
 }
 
 void em__loop_update_now(em_loop *loop)
@@ -154,17 +148,18 @@ static void deliver_mail(em_loop *loop)
     em__mail *mail;
     uint64_t until = 0;
 
-    loop->calls += em__mailbox_reap(&loop->mailbox);
+    loop->counts.callbacks += em__mailbox_reap(&loop->mailbox);
     while (left > 0 && !em__loop_halted(loop)) {
         mail = em__mailbox_next(&loop->mailbox, left == loop->budget_count);
         if (!mail)
             return;
-        if (until == 0)
-            until = em__sys_now_us() + loop->budget_us;
+        if (left == loop->budget_count)
+            until = em__loop_begin_group(loop) + loop->budget_us;
         mail->deliver(loop, mail, EM__RUNNING);
-        left--;
-        if (left % CALLS_PER_CLOCK == 0 && em__sys_now_us() >= until)
+        em__loop_called(loop);
+        if (loop->looked >= until)
             return;
+        left--;
     }
 }
 
@@ -174,11 +169,10 @@ static void deliver_mail(em_loop *loop)
 static int time_left(em_loop *loop)
 {
     uint64_t next = em__wheel_next(&loop->wheel);
-    uint64_t now;
+    uint64_t now = loop->looked / 1000; /* a moment ago */
 
     if (next == UINT64_MAX)
         return -1;
-    now = em__sys_now_us() / 1000;
     if (next <= now)
         return 0;
     return next - now < INT_MAX ? (int)(next - now) : INT_MAX;
@@ -198,35 +192,50 @@ static int time_to_wait(em_loop *loop)
     return time_left(loop);
 }
 
+/* The clock was read a moment ago. */
+static int wait(em_loop *loop, em__ready *ready, int timeout)
+{
+    uint64_t began = loop->looked;
+    int count = em__poller_wait(&loop->poller, ready, READY_MAX, timeout);
+
+    em__mailbox_wake_up(&loop->mailbox);
+    em__loop_begin_looking(loop);
+    loop->now = loop->looked / 1000;
+    if (timeout != 0)
+        loop->counts.idle_us += loop->looked - began;
+    return count;
+}
+
 static int turn(em_loop *loop, bool may_wait)
 {
     em__ready ready[READY_MAX + ALWAYS_MAX];
     int timeout = may_wait ? time_to_wait(loop) : 0;
-    int count = em__poller_wait(&loop->poller, ready, READY_MAX, timeout);
+    int count = wait(loop, ready, timeout);
 
-    em__mailbox_wake_up(&loop->mailbox);
     if (count < 0)
         return count;
+    loop->counts.turns++;
     count += em__fd_harvest_always(loop, ready + count, ALWAYS_MAX);
-    em__loop_update_now(loop);
     em__timer_dispatch(loop);
     em__notify_dispatch(loop);
     em__fd_dispatch(loop, ready, count);
     deliver_mail(loop);
     em__task_run_defers(loop);
+    (void)em__loop_look(loop);
     return 0;
 }
 
 static int take_turns(em_loop *loop, em_run_mode mode)
 {
-    uint64_t calls = loop->calls;
+    uint64_t calls = loop->counts.callbacks;
     int r = 0;
 
     if (mode == EM_RUN_NOWAIT)
         return em__loop_halted(loop) ? 0 : turn(loop, false);
+    em__loop_begin_looking(loop);
     while (r == 0 && !em__loop_halted(loop) && is_alive(loop)) {
         r = turn(loop, true);
-        if (mode == EM_RUN_ONCE && loop->calls != calls)
+        if (mode == EM_RUN_ONCE && loop->counts.callbacks != calls)
             break;
     }
     return r;

@@ -41,4 +41,7 @@ bool em__loop_abandon(em_loop *loop, em__orphan *orphan, em__reap_fn *reap);
  * is counted once a call. */
 void em__loop_count_call(em_loop *loop);
 
+/* A posted task or event was delivered, on the owner's thread. */
+void em__loop_count_post(em_loop *loop);
+
 #endif

@@ -113,11 +113,12 @@ void em_source_remove(em_source *source)
 void em__source_enter(em_source *source)
 {
     source->running = true;
-    em__loop_count_call(source->loop);
+    em__loop_calling(source->loop, source->callback);
 }
 
 void em__source_leave(em_source *source)
 {
+    em__loop_called(source->loop);
     source->running = false;
     if (source->removed)
         end(source);

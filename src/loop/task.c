@@ -21,8 +21,14 @@ static void deliver(em_loop *loop, em__mail *mail, em__delivery how)
     em__free(em__container(mail, struct task, mail));
     if (how == EM__FORKED)
         return;
-    em__loop_count_call(loop);
+    em__loop_calling(loop, (void (*)(void))task.fn);
     task.fn(loop, task.data);
+}
+
+static void deliver_post(em_loop *loop, em__mail *mail, em__delivery how)
+{
+    em__loop_count_post(loop);
+    deliver(loop, mail, how);
 }
 
 static int new_task(em_task_fn *fn, void *data, struct task **ret)
@@ -51,6 +57,7 @@ int em_loop_post(em_loop *loop, em_task_fn *fn, void *data)
     r = new_task(fn, data, &task);
     if (r < 0)
         return r;
+    task->mail.deliver = deliver_post;
     r = em__loop_send(loop, &task->mail);
     if (r < 0)
         em__free(task);
@@ -83,5 +90,6 @@ void em__task_run_defers(em_loop *loop)
     while ((mail = loop->defers) && !em__loop_halted(loop)) {
         loop->defers = mail->next;
         mail->deliver(loop, mail, EM__RUNNING);
+        em__loop_called(loop);
     }
 }

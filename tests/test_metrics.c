@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* Metrics, and the hook for callbacks that hold the loop too long. */
+
+#include <config.h>
+
+#include <time.h>
+
+#include <emitter/baton.h>
+#include <emitter/loop.h>
+
+#include "loop/internal.h"
+#include "testing.h"
+
+static em_loop *loop;
+
+static em_loop_counts counts(void)
+{
+    em_loop_counts now = { .size = sizeof(now) };
+
+    assert_ok(em_loop_metrics(loop, &now));
+    return now;
+}
+
+static uint64_t clock_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void hold(uint64_t us)
+{
+    uint64_t until = clock_us() + us;
+
+    while (clock_us() < until)
+        ;
+}
+
+static void note_task(em_loop *of, void *data)
+{
+    (void)of, (void)data;
+}
+
+static void note_timer(em_source *source, void *data)
+{
+    (void)source, (void)data;
+}
+
+static void note_free(void *data)
+{
+    (void)data;
+}
+
+TEST(turns_callbacks_and_posts_are_counted)
+{
+    em_source *timer;
+
+    assert_ok(em_loop_new(NULL, &loop));
+    ck_assert_uint_eq(counts().turns, 0);
+    assert_ok(em_loop_post(loop, note_task, NULL));
+    assert_ok(em_loop_post(loop, note_task, NULL));
+    assert_ok(em_loop_defer(loop, note_task, NULL));
+    assert_ok(em_loop_add_timer(loop, 0, 0, note_timer, NULL, &timer));
+    em_source_set_free(timer, note_free);
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    ck_assert_uint_eq(counts().turns, 1);
+    ck_assert_uint_eq(counts().posts, 2);
+    ck_assert_uint_eq(counts().callbacks, 4);
+    em_source_remove(timer);
+    ck_assert_uint_eq(counts().callbacks, 5);
+    em_loop_free(loop);
+}
+
+TEST(waiting_is_counted_as_idle)
+{
+    assert_ok(em_loop_new(NULL, &loop));
+    assert_ok(em_loop_add_timer(loop, 10, 0, note_timer, NULL, NULL));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    ck_assert_uint_gt(counts().idle_us, 0);
+    em_loop_free(loop);
+}
+
+static void hold_task(em_loop *of, void *data)
+{
+    (void)of;
+    hold(*(uint64_t *)data);
+}
+
+TEST(the_longest_callback_is_remembered)
+{
+    uint64_t us = 3000;
+    int i;
+
+    assert_ok(em_loop_new(NULL, &loop));
+    for (i = 0; i < 3; i++)
+        assert_ok(em_loop_post(loop, note_task, NULL));
+    assert_ok(em_loop_post(loop, hold_task, &us));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    ck_assert_uint_ge(counts().longest_us, 3000);
+    em_loop_free(loop);
+}
+
+TEST(a_caller_that_knows_less_gets_less)
+{
+    em_loop_counts known = { .size = offsetof(em_loop_counts, callbacks) };
+    struct {
+        em_loop_counts known;
+        uint64_t unknown;
+    } more = { .known = { .size = sizeof(more) }, .unknown = 7 };
+
+    assert_ok(em_loop_new(NULL, &loop));
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    known.callbacks = 99;
+    assert_ok(em_loop_metrics(loop, &known));
+    ck_assert_uint_eq(known.turns, 1);
+    ck_assert_uint_eq(known.callbacks, 99);
+    assert_ok(em_loop_metrics(loop, &more.known));
+    ck_assert_uint_eq(more.known.turns, 1);
+    ck_assert_uint_eq(more.known.size, sizeof(more));
+    ck_assert_uint_eq(more.unknown, 0);
+    known.size = 0;
+    assert_error(-EINVAL, em_loop_metrics(loop, &known));
+    assert_error(-EINVAL, em_loop_metrics(loop, NULL));
+    assert_error(-EINVAL, em_loop_metrics(NULL, &known));
+    em_loop_free(loop);
+}
+
+static void (*blamed)(void);
+static int blames;
+
+/* On a busy machine any callback may be held up; the one that is sought is the
+ * last of its run. */
+static void blame(em_loop *of, uint64_t held_us, void (*callback)(void),
+                  void *data)
+{
+    ck_assert_ptr_eq(of, loop);
+    ck_assert_ptr_eq(data, &blames);
+    ck_assert_uint_gt(held_us, 2000);
+    blamed = callback;
+    blames++;
+}
+
+static void hold_timer(em_source *source, void *data)
+{
+    hold_task(em_source_loop(source), data);
+}
+
+static int no_work(em_baton *baton, void *data)
+{
+    (void)baton, (void)data;
+    return 0;
+}
+
+static void hold_after(em_baton *baton, int status, void *data)
+{
+    (void)status;
+    hold_task(em_baton_loop(baton), data);
+}
+
+static void run_and_blame(void (*callback)(void))
+{
+    int before = blames;
+
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    ck_assert_int_gt(blames, before);
+    if (callback)
+        ck_assert(blamed == callback);
+}
+
+TEST(the_hook_names_the_callback_that_held_the_loop)
+{
+    uint64_t us = 5000;
+
+    assert_ok(em_loop_new(EM_OPTIONS(em_loop_options, .stall_ms = 2,
+                                     .stall = blame, .stall_data = &blames),
+                          &loop));
+    assert_ok(em_loop_post(loop, note_task, &us));
+    assert_ok(em_loop_post(loop, hold_task, &us));
+    run_and_blame((void (*)(void))hold_task);
+    assert_ok(em_loop_add_timer(loop, 0, 0, hold_timer, &us, NULL));
+    run_and_blame((void (*)(void))hold_timer);
+    assert_ok(em_loop_defer(loop, hold_task, &us));
+    run_and_blame((void (*)(void))hold_task);
+    assert_ok(em_baton_run(loop, no_work, hold_after, &us));
+    run_and_blame(NULL);
+    em_loop_free(loop);
+}
+
+static void remove_blamed(em_loop *of, uint64_t held_us, void (*callback)(void),
+                          void *data)
+{
+    (void)of, (void)held_us, (void)callback;
+    em_source_remove(*(em_source **)data);
+    mark("removed");
+}
+
+static void marking_free(void *data)
+{
+    (void)data;
+    mark("free");
+}
+
+TEST(the_hook_may_remove_the_source_that_it_is_told_of)
+{
+    uint64_t us = 5000;
+    em_source *timer;
+
+    assert_ok(
+        em_loop_new(EM_OPTIONS(em_loop_options, .stall_ms = 1,
+                               .stall = remove_blamed, .stall_data = &timer),
+                    &loop));
+    assert_ok(em_loop_add_timer(loop, 0, 1, hold_timer, &us, &timer));
+    em_source_set_free(timer, marking_free);
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("removed free");
+    em_loop_free(loop);
+}
+
+TEST(a_loop_fits_in_two_kibibytes_and_a_source_in_ninety_six_bytes)
+{
+    ck_assert_uint_le(sizeof(em_loop), 2048);
+    ck_assert_uint_le(sizeof(em__child_source), 96);
+    ck_assert_uint_le(sizeof(em__fd_source), 96);
+    ck_assert_uint_le(sizeof(em__notify_source), 96);
+    ck_assert_uint_le(sizeof(em__signal_source), 96);
+    ck_assert_uint_le(sizeof(em__timer_source), 96);
+}
+
+SUITE("metrics", turns_callbacks_and_posts_are_counted,
+      waiting_is_counted_as_idle, the_longest_callback_is_remembered,
+      a_caller_that_knows_less_gets_less,
+      the_hook_names_the_callback_that_held_the_loop,
+      the_hook_may_remove_the_source_that_it_is_told_of,
+      a_loop_fits_in_two_kibibytes_and_a_source_in_ninety_six_bytes);
