@@ -40,6 +40,10 @@ typedef void em_notify_fn(em_source *source, void *data);
 typedef void em_stall_fn(em_loop *loop, uint64_t held_us,
                          void (*callback)(void), void *data);
 
+/* Called when the loop comes alive (em_loop_alive) and when it stops being so.
+ */
+typedef void em_alive_fn(em_loop *loop, bool alive, void *data);
+
 /* NULL options mean the defaults, and so does zero in a field. */
 typedef struct em_loop_options {
     size_t size;           /* of this struct; EM_OPTIONS sets it */
@@ -178,6 +182,35 @@ int em_source_set_timer(em_source *source, uint64_t after_ms,
 void em_source_set_free(em_source *source, void (*free_data)(void *data));
 
 em_loop *em_source_loop(em_source *source);
+
+/* Tell fn, on the owner's thread and outside of turns, of each change of
+ * em_loop_alive; fn NULL: nobody.  For hosts that run until they are told not
+ * to, and for those without an adapter.  Returns 0, -EINVAL, -ENOMEM or
+ * -ECHILD. */
+int em_loop_set_alive_hook(em_loop *loop, em_alive_fn *fn, void *data);
+
+/* Take the loop out of the host that an adapter put it in (em_attach_uv and so
+ * on; see <emitter/adapters/...>); nothing if there is none.  em_loop_free does
+ * it too. */
+void em_detach(em_loop *loop);
+
+/* For adapters: what a host is told.  alive, at once and then on each change,
+ * may be NULL; detach undoes what the adapter did, and is called once. */
+typedef struct em_host {
+    size_t size;
+    em_alive_fn *alive;
+    void (*detach)(em_loop *loop, void *data);
+} em_host;
+
+/* For adapters: from now on the host takes the turns, and em_loop_run is
+ * -EBUSY.  Returns 0, -EBUSY if a host has it or inside a run, -EINVAL, -E2BIG
+ * or what em_loop_fd says. */
+int em_loop_attach(em_loop *loop, const em_host *host, void *data);
+
+/* For adapters: one turn that does not wait, to be taken when em_loop_fd is
+ * readable; the loop may be gone afterwards.  Returns what em_loop_run does, or
+ * -EINVAL if no host has the loop. */
+int em_loop_turn(em_loop *loop);
 
 EM_END_DECLS
 

@@ -20,10 +20,10 @@ enum { ASKED = EM_READABLE | EM_WRITABLE, UNASKED = EM_HANGUP | EM_ERROR };
 
 static int grow_watches(em_loop *loop, int fd)
 {
-    size_t count = loop->watch_count ? loop->watch_count : 16;
+    unsigned count = loop->watch_count ? loop->watch_count : 16;
     em__watch *watches;
 
-    while (count <= (size_t)fd)
+    while (count <= (unsigned)fd)
         count *= 2;
     if (count == loop->watch_count)
         return 0;
@@ -67,7 +67,7 @@ static unsigned all_events(const em__watch *watch)
 
 static int add_always(em_loop *loop, int fd)
 {
-    size_t room = loop->always_room ? 2 * loop->always_room : 4;
+    unsigned room = loop->always_room ? 2 * loop->always_room : 4;
     int *always;
 
     if (loop->always_count == loop->always_room) {
@@ -84,7 +84,7 @@ static int add_always(em_loop *loop, int fd)
 
 static void remove_always(em_loop *loop, int fd)
 {
-    size_t i;
+    unsigned i;
 
     for (i = 0; loop->always[i] != fd; i++)
         ;
@@ -268,7 +268,7 @@ int em__fd_harvest_always(em_loop *loop, em__ready *ready, int max)
 {
     int i;
 
-    for (i = 0; i < max && (size_t)i < loop->always_count; i++) {
+    for (i = 0; i < max && (unsigned)i < loop->always_count; i++) {
         loop->always_next = (loop->always_next + 1) % loop->always_count;
         ready[i].fd = loop->always[loop->always_next];
         ready[i].generation = loop->watches[ready[i].fd].generation;

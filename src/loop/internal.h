@@ -78,6 +78,14 @@ typedef struct em__watch {
     bool always;    /* cannot be polled, because it is always ready */
 } em__watch;
 
+/* Who runs the loop, and who wants to know whether it is alive. */
+typedef struct em__host {
+    em_alive_fn *alive, *hook;
+    void (*detach)(em_loop *loop, void *data); /* NULL: no host has the loop */
+    void *data, *hook_data;
+    bool told; /* what both know */
+} em__host;
+
 struct em_loop {
     /* The owner's. */
     em__wheel wheel;
@@ -86,7 +94,7 @@ struct em_loop {
     em__poller poller;
     em__watch *watches; /* by descriptor number */
     int *always;        /* the descriptors that are always ready */
-    size_t watch_count, always_count, always_room, always_next;
+    unsigned watch_count, always_count, always_room, always_next;
     em__notify_source *notices; /* the pending ones, to be called */
     em__fd_source *walk; /* the next one to call on the current descriptor */
     em__child_source *children;   /* those without a pidfd */
@@ -106,7 +114,9 @@ struct em_loop {
     uint64_t budget_us;
     unsigned budget_count;
     unsigned forks; /* em__sys_forks when it was made */
-    bool running, closing, hosted;
+    em__host *host; /* who wants to know whether we are alive; or NULL */
+    bool running, closing;
+    bool hosted; /* somebody has our descriptor */
     /* Any thread's. */
     const void *_Atomic owner;
     atomic_bool stop;
@@ -126,6 +136,7 @@ enum { EM__HOLDS_CLOSED = 1, EM__ONE_HOLD = 2 };
 void em__loop_destroy(em_loop *loop);
 
 /* loop.c */
+int em__loop_run(em_loop *loop, em_run_mode mode); /* attached or not */
 bool em__loop_halted(const em_loop *loop); /* call nothing more in this run */
 void em__loop_update_now(em_loop *loop);
 
@@ -142,6 +153,11 @@ void em__loop_called(em_loop *loop);
 uint64_t em__loop_look(em_loop *loop);
 uint64_t em__loop_begin_group(em_loop *loop); /* when: microseconds */
 void em__loop_begin_looking(em_loop *loop);   /* without looking back */
+
+/* host.c: tell who wants to know, if the loop came alive or stopped being so.
+ */
+void em__host_alive_changed(em_loop *loop);
+bool em__host_is_attached(const em_loop *loop);
 
 /* source.c.  A new source is inactive and on its loop's list; its callback and
  * data are set, and so is *ret unless ret is NULL. */

@@ -193,6 +193,7 @@ void em__loop_destroy(em_loop *loop)
     em_loop *expected = loop;
 
     (void)atomic_compare_exchange_strong(&default_loop, &expected, NULL);
+    em_detach(loop);
     if (em__loop_is_forked(loop))
         forget_everything(loop);
     else
@@ -200,6 +201,7 @@ void em__loop_destroy(em_loop *loop)
     em__poller_close(&loop->poller);
     em__free(loop->watches);
     em__free(loop->always);
+    em__free(loop->host);
     em__loop_release(loop);
 }
 

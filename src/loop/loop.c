@@ -79,14 +79,18 @@ bool em_loop_alive(em_loop *loop)
 
 void em_loop_ref(em_loop *loop)
 {
-    if (loop)
-        loop->refs++;
+    if (!loop)
+        return;
+    loop->refs++;
+    em__host_alive_changed(loop);
 }
 
 void em_loop_unref(em_loop *loop)
 {
-    if (loop && loop->refs > 0)
-        loop->refs--;
+    if (!loop || loop->refs == 0)
+        return;
+    loop->refs--;
+    em__host_alive_changed(loop);
 }
 
 /* --- mail and holds --- */
@@ -103,6 +107,8 @@ int em__loop_send(em_loop *loop, em__mail *mail)
 
     if (r > 0)
         wake(loop);
+    if (em__loop_is_owner(loop))
+        em__host_alive_changed(loop);
     return r < 0 ? r : 0;
 }
 
@@ -128,8 +134,11 @@ int em__loop_hold(em_loop *loop, void (*recall)(em_loop *loop), bool alive)
         return -ESHUTDOWN;
     }
     atomic_store_explicit(&loop->recall, recall, memory_order_relaxed);
-    if (alive)
-        atomic_fetch_add(&loop->alive_holds, 1);
+    if (!alive)
+        return 0;
+    atomic_fetch_add(&loop->alive_holds, 1);
+    if (em__loop_is_owner(loop))
+        em__host_alive_changed(loop);
     return 0;
 }
 
@@ -261,12 +270,10 @@ void em__loop_touch(em_loop *loop)
         settle(loop);
 }
 
-int em_loop_run(em_loop *loop, em_run_mode mode)
+int em__loop_run(em_loop *loop, em_run_mode mode)
 {
     int r;
 
-    if (!loop || (unsigned)mode > EM_RUN_NOWAIT)
-        return -EINVAL;
     if (em__loop_is_forked(loop))
         return -ECHILD;
     if (loop->running || loop->closing)
@@ -281,7 +288,15 @@ int em_loop_run(em_loop *loop, em_run_mode mode)
         return 0;
     }
     em__loop_touch(loop);
+    em__host_alive_changed(loop);
     return r < 0 ? r : is_alive(loop);
+}
+
+int em_loop_run(em_loop *loop, em_run_mode mode)
+{
+    if (!loop || (unsigned)mode > EM_RUN_NOWAIT)
+        return -EINVAL;
+    return em__host_is_attached(loop) ? -EBUSY : em__loop_run(loop, mode);
 }
 
 void em_loop_stop(em_loop *loop)

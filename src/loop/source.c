@@ -51,6 +51,15 @@ void em__source_hand_out(em_source *source, em_source **ret)
         *ret = source;
 }
 
+static void count(em_source *source, bool alive)
+{
+    if (alive)
+        source->loop->active++;
+    else
+        source->loop->active--;
+    em__host_alive_changed(source->loop);
+}
+
 void em__source_set_active(em_source *source, bool active)
 {
     if (source->active == active)
@@ -58,22 +67,17 @@ void em__source_set_active(em_source *source, bool active)
     source->active = active;
     if (!source->referenced)
         return;
-    if (active)
-        source->loop->active++;
-    else
-        source->loop->active--;
+    count(source, active);
 }
 
 static void set_referenced(em_source *source, bool referenced)
 {
-    bool active;
-
-    if (!source || em__loop_is_forked(source->loop))
+    if (!source || em__loop_is_forked(source->loop) ||
+        source->referenced == referenced)
         return;
-    active = source->active;
-    em__source_set_active(source, false);
     source->referenced = referenced;
-    em__source_set_active(source, active);
+    if (source->active)
+        count(source, referenced);
 }
 
 void em_source_ref(em_source *source)

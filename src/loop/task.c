@@ -80,6 +80,7 @@ int em_loop_defer(em_loop *loop, em_task_fn *fn, void *data)
         loop->defers = &task->mail;
     loop->last_defer = &task->mail;
     em__loop_touch(loop);
+    em__host_alive_changed(loop);
     return 0;
 }
 

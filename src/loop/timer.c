@@ -21,11 +21,17 @@ static uint64_t deadline(const em_loop *loop, uint64_t after_ms)
     return after_ms < UINT64_MAX - 1 - now ? now + after_ms : UINT64_MAX - 1;
 }
 
+/* Whether it is active is set once in all, or a host would be told of a change
+ * that is none. */
+static void take_off(em__timer_source *mine)
+{
+    if (mine->source.active)
+        em__wheel_remove(&mine->source.loop->wheel, &mine->timer);
+}
+
 static void disarm(em__timer_source *mine)
 {
-    if (!mine->source.active)
-        return;
-    em__wheel_remove(&mine->source.loop->wheel, &mine->timer);
+    take_off(mine);
     em__source_set_active(&mine->source, false);
 }
 
@@ -39,10 +45,12 @@ static void arm(em__timer_source *mine, uint64_t due)
 
 static void set(em__timer_source *mine, uint64_t after_ms, uint64_t every_ms)
 {
-    disarm(mine);
+    take_off(mine);
     mine->every = every_ms == UINT64_MAX ? 0 : every_ms;
     if (after_ms != UINT64_MAX)
         arm(mine, deadline(mine->source.loop, after_ms));
+    else
+        em__source_set_active(&mine->source, false);
 }
 
 void em__timer_stop(em_source *source)
@@ -98,9 +106,11 @@ static void fire(em__timer_source *mine)
     em_source *source = &mine->source;
     em_timer_fn *fn = (em_timer_fn *)source->callback;
 
-    disarm(mine);
+    take_off(mine);
     if (mine->every)
         arm(mine, next_beat(mine, source->loop->now));
+    else
+        em__source_set_active(source, false);
     em__source_enter(source);
     fn(source, source->data);
     em__source_leave(source);

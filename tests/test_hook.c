@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* Hook: how a host is told, attached, and detached.  The hosts themselves are
+ * in test_host. */
+
+#include <config.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <emitter/baton.h>
+#include <emitter/loop.h>
+
+#include "testing.h"
+
+static em_loop *loop;
+
+static void begin(void)
+{
+    assert_ok(em_loop_new(NULL, &loop));
+}
+
+static void tell(em_loop *of, bool alive, void *data)
+{
+    ck_assert_ptr_eq(of, loop);
+    ck_assert(em_loop_alive(of) == alive);
+    if (data)
+        mark(data);
+    mark(alive ? "alive" : "dead");
+}
+
+static void note_task(em_loop *of, void *data)
+{
+    (void)of;
+    mark(data);
+}
+
+static void note_timer(em_source *source, void *data)
+{
+    (void)source;
+    mark(data);
+}
+
+TEST(the_hook_is_told_of_each_change_by_a_source)
+{
+    em_source *timer, *notify;
+
+    begin();
+    assert_ok(em_loop_set_alive_hook(loop, tell, NULL));
+    assert_marks("");
+    assert_ok(em_loop_add_timer(loop, 50, 0, note_timer, "t", &timer));
+    assert_marks("alive");
+    assert_ok(em_source_set_timer(timer, 60, 0));
+    assert_ok(em_loop_add_notify(loop, note_timer, "n", &notify));
+    assert_marks("");
+    em_source_unref(timer);
+    em_source_unref(timer);
+    assert_marks("");
+    em_source_remove(notify);
+    assert_marks("dead");
+    em_source_ref(timer);
+    em_source_ref(timer);
+    assert_marks("alive");
+    assert_ok(em_source_set_timer(timer, UINT64_MAX, 0));
+    assert_marks("dead");
+    em_loop_free(loop);
+}
+
+TEST(the_hook_is_told_of_references_and_tasks)
+{
+    begin();
+    assert_ok(em_loop_set_alive_hook(loop, tell, NULL));
+    em_loop_ref(loop);
+    em_loop_ref(loop);
+    em_loop_unref(loop);
+    assert_marks("alive");
+    em_loop_unref(loop);
+    assert_marks("dead");
+    assert_ok(em_loop_post(loop, note_task, "post"));
+    assert_marks("alive");
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("post dead");
+    assert_ok(em_loop_defer(loop, note_task, "defer"));
+    assert_marks("alive");
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("defer dead");
+    em_loop_free(loop);
+}
+
+static int no_work(em_baton *baton, void *data)
+{
+    (void)baton, (void)data;
+    return 0;
+}
+
+TEST(the_hook_is_told_of_batons)
+{
+    begin();
+    assert_ok(em_loop_set_alive_hook(loop, tell, NULL));
+    assert_ok(em_baton_run(loop, no_work, NULL, NULL));
+    assert_marks("alive");
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("dead");
+    em_loop_free(loop);
+}
+
+static void ref_and_unref(em_loop *of, void *data)
+{
+    mark(data);
+    em_loop_ref(of);
+    em_loop_unref(of);
+}
+
+TEST(what_changes_and_changes_back_inside_a_turn_is_not_told)
+{
+    begin();
+    em_loop_ref(loop);
+    assert_ok(em_loop_post(loop, ref_and_unref, "post"));
+    assert_ok(em_loop_set_alive_hook(loop, tell, NULL));
+    em_loop_unref(loop);
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("post dead");
+    assert_ok(em_loop_set_alive_hook(loop, NULL, NULL));
+    em_loop_ref(loop);
+    em_loop_unref(loop);
+    assert_marks("");
+    em_loop_free(loop);
+}
+
+static void detached(em_loop *of, void *data)
+{
+    ck_assert_ptr_eq(of, loop);
+    mark(data);
+    mark("detached");
+}
+
+static const em_host host = { sizeof(host), tell, detached };
+
+static void run_refused(em_loop *of, void *data)
+{
+    mark(data);
+    assert_error(-EBUSY, em_loop_run(of, EM_RUN_NOWAIT));
+    assert_error(-EBUSY, em_loop_turn(of));
+}
+
+TEST(an_attached_loop_is_run_by_its_host_alone)
+{
+    begin();
+    assert_ok(em_loop_post(loop, run_refused, "post"));
+    assert_ok(em_loop_attach(loop, &host, "host"));
+    assert_marks("host alive");
+    assert_error(-EBUSY, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_error(-EBUSY, em_loop_attach(loop, &host, "another"));
+    assert_error(0, em_loop_turn(loop));
+    assert_marks("post host dead");
+    em_detach(loop);
+    em_detach(loop);
+    assert_marks("host detached");
+    assert_error(-EINVAL, em_loop_turn(loop));
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    em_loop_free(loop);
+}
+
+TEST(a_host_and_a_hook_are_both_told)
+{
+    begin();
+    assert_ok(em_loop_set_alive_hook(loop, tell, "hook"));
+    assert_ok(em_loop_attach(loop, &host, "host"));
+    assert_marks("host dead");
+    em_loop_ref(loop);
+    assert_marks("host alive hook alive");
+    em_detach(loop);
+    em_loop_unref(loop);
+    assert_marks("host detached hook dead");
+    em_loop_free(loop);
+}
+
+static void free_loop(em_loop *of, void *data)
+{
+    mark(data);
+    em_loop_free(of);
+}
+
+TEST(a_loop_freed_while_attached_leaves_its_host)
+{
+    begin();
+    assert_ok(em_loop_attach(loop, &host, "host"));
+    em_loop_free(loop);
+    assert_marks("host dead host detached");
+    begin();
+    assert_ok(em_loop_post(loop, free_loop, "free"));
+    assert_ok(em_loop_attach(loop, &host, "host"));
+    assert_error(0, em_loop_turn(loop));
+    assert_marks("host alive free host detached");
+}
+
+TEST(nonsense_hosts_are_refused)
+{
+    em_host none = { .size = sizeof(none) };
+
+    begin();
+    assert_error(-EINVAL, em_loop_attach(loop, NULL, NULL));
+    assert_error(-EINVAL, em_loop_attach(loop, &none, NULL));
+    assert_error(-EINVAL, em_loop_attach(NULL, &host, NULL));
+    assert_error(-EINVAL, em_loop_set_alive_hook(NULL, tell, NULL));
+    assert_error(-EINVAL, em_loop_turn(NULL));
+    fail_call("timerfd_create", 1, EMFILE);
+    assert_error(-EMFILE, em_loop_attach(loop, &host, NULL));
+    fail_allocation(1);
+    assert_error(-ENOMEM, em_loop_attach(loop, &host, NULL));
+    fail_allocation(1);
+    assert_error(-ENOMEM, em_loop_set_alive_hook(loop, tell, NULL));
+    ck_assert(allocation_failed());
+    em_detach(NULL);
+    em_detach(loop);
+    em_loop_free(loop);
+}
+
+TEST(a_forked_child_does_not_touch_its_parents_host)
+{
+    int status;
+    pid_t pid;
+
+    begin();
+    assert_ok(em_loop_attach(loop, &host, "host"));
+    assert_marks("host dead");
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        status = em_loop_turn(loop) == -ECHILD ? 0 : 1;
+        em_detach(loop);
+        em_loop_free(loop);
+        _exit(take_marks()[0] ? 2 : status);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    em_loop_free(loop);
+    assert_marks("host detached");
+}
+
+SUITE("hook", the_hook_is_told_of_each_change_by_a_source,
+      the_hook_is_told_of_references_and_tasks, the_hook_is_told_of_batons,
+      what_changes_and_changes_back_inside_a_turn_is_not_told,
+      an_attached_loop_is_run_by_its_host_alone,
+      a_host_and_a_hook_are_both_told,
+      a_loop_freed_while_attached_leaves_its_host, nonsense_hosts_are_refused,
+      a_forked_child_does_not_touch_its_parents_host);
