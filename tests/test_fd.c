@@ -75,6 +75,13 @@ static void note_free(void *data)
     mark("free");
 }
 
+static bool host_would_wake(void)
+{
+    struct pollfd wait = { .fd = em_loop_fd(loop), .events = POLLIN };
+
+    return poll(&wait, 1, 0) == 1;
+}
+
 static void one_turn(void)
 {
     assert_ok(em_loop_run(loop, EM_RUN_NOWAIT));
@@ -127,8 +134,7 @@ TEST(a_paused_source_does_not_spin_on_a_hang_up)
     assert_ok(em_loop_add_fd(loop, ends[0], 0, note, "n", &source));
     ck_assert(!em_loop_alive(loop));
     (void)shutdown(ends[1], SHUT_RDWR);
-    ck_assert_int_eq(
-        poll(&(struct pollfd){ em_loop_fd(loop), POLLIN, 0 }, 1, 0), 0);
+    ck_assert(!host_would_wake());
     one_turn();
     assert_marks("");
     finish();
@@ -307,8 +313,7 @@ TEST(a_regular_file_is_always_ready_and_so_is_the_loop)
     ck_assert_ptr_nonnull(file);
     assert_ok(em_loop_add_fd(loop, fileno(file), EM_READABLE | EM_WRITABLE,
                              note, "f", &source));
-    ck_assert_int_eq(
-        poll(&(struct pollfd){ em_loop_fd(loop), POLLIN, 0 }, 1, 0), 1);
+    ck_assert(!on_epoll() || host_would_wake());
     one_turn();
     one_turn();
     assert_marks("f:rw f:rw");
@@ -392,6 +397,17 @@ TEST(every_failure_leaves_the_loop_as_it_was)
     assert_ok(r);
     ck_assert_uint_gt(nth, 2);
     em_source_remove(source);
+    (void)fclose(file);
+    finish();
+}
+
+TEST(a_poller_that_refuses_leaves_the_loop_as_it_was)
+{
+    em_source *source = NULL;
+
+    if (!on_epoll())
+        return;
+    begin();
     fail_call("epoll_ctl", 1, ENOSPC);
     assert_error(-ENOSPC,
                  em_loop_add_fd(loop, ends[0], EM_READABLE, note, 0, &source));
@@ -401,7 +417,6 @@ TEST(every_failure_leaves_the_loop_as_it_was)
     make_readable(0);
     one_turn();
     assert_marks("n:r");
-    (void)fclose(file);
     finish();
 }
 
@@ -449,4 +464,6 @@ SUITE("fd", a_readable_descriptor_is_told_until_it_was_read,
       a_descriptor_closed_too_early_does_no_harm_to_its_number,
       a_regular_file_is_always_ready_and_so_is_the_loop,
       several_files_may_remove_each_other, what_cannot_be_watched_is_refused,
-      every_failure_leaves_the_loop_as_it_was, many_descriptors_are_all_served);
+      every_failure_leaves_the_loop_as_it_was,
+      a_poller_that_refuses_leaves_the_loop_as_it_was,
+      many_descriptors_are_all_served);

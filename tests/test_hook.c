@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Hook: how a host is told, attached, and detached.  The hosts themselves are
- * in test_host. */
+/* Hook: how a host is woken, told, attached, and detached.  The hosts
+ * themselves are in test_host. */
 
 #include <config.h>
 
+#include <poll.h>
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,7 +18,8 @@ static em_loop *loop;
 
 static void begin(void)
 {
-    assert_ok(em_loop_new(NULL, &loop));
+    assert_ok(em_loop_new(
+        EM_OPTIONS(em_loop_options, .poller = EM_POLLER_EPOLL), &loop));
 }
 
 static void tell(em_loop *of, bool alive, void *data)
@@ -38,6 +41,108 @@ static void note_timer(em_source *source, void *data)
 {
     (void)source;
     mark(data);
+}
+
+static bool readable(int fd, int timeout_ms)
+{
+    struct pollfd wait = { .fd = fd, .events = POLLIN };
+
+    return poll(&wait, 1, timeout_ms) == 1;
+}
+
+static void *post_after(void *data)
+{
+    assert_ok(em_loop_post(data, note_task, "from afar"));
+    return NULL;
+}
+
+TEST(the_host_wakes_for_a_post_from_another_thread)
+{
+    int fd;
+    pthread_t thread;
+
+    begin();
+    fd = em_loop_fd(loop);
+    assert_ok(fd);
+    ck_assert_int_eq(em_loop_fd(loop), fd);
+    ck_assert(!readable(fd, 0));
+    ck_assert_int_eq(pthread_create(&thread, NULL, post_after, loop), 0);
+    ck_assert(readable(fd, -1));
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("from afar");
+    ck_assert(!readable(fd, 0));
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    em_loop_free(loop);
+}
+
+TEST(the_host_wakes_for_timers_defers_and_descriptors)
+{
+    int fd;
+    em_source *timer;
+
+    begin();
+    fd = em_loop_fd(loop);
+    assert_ok(em_loop_add_timer(loop, 3, 0, note_timer, "timer", &timer));
+    ck_assert(readable(fd, -1));
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("timer");
+    ck_assert(!readable(fd, 0));
+
+    assert_ok(em_loop_defer(loop, note_task, "defer"));
+    ck_assert(readable(fd, 0));
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("defer");
+
+    assert_ok(em_source_set_timer(timer, 0, 0));
+    ck_assert(readable(fd, 0));
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("timer");
+    ck_assert(!readable(fd, 0));
+    em_loop_free(loop);
+}
+
+TEST(the_host_is_told_of_what_was_due_before_it_asked)
+{
+    begin();
+    assert_ok(em_loop_post(loop, note_task, "post"));
+    assert_ok(em_loop_add_timer(loop, 400, 0, note_timer, "timer", NULL));
+    ck_assert(readable(em_loop_fd(loop), 0));
+    assert_error(1, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("post");
+    ck_assert(readable(em_loop_fd(loop), -1));
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("timer");
+    em_loop_free(loop);
+}
+
+TEST(the_host_comes_back_for_what_a_budget_left)
+{
+    int i;
+
+    assert_ok(em_loop_new(EM_OPTIONS(em_loop_options, .budget_count = 2,
+                                     .poller = EM_POLLER_EPOLL),
+                          &loop));
+    for (i = 0; i < 5; i++)
+        assert_ok(em_loop_post(loop, note_task, "x"));
+    for (i = 0; i < 2; i++) {
+        ck_assert(readable(em_loop_fd(loop), 0));
+        assert_error(1, em_loop_run(loop, EM_RUN_NOWAIT));
+        assert_marks("x x");
+    }
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("x");
+    em_loop_free(loop);
+}
+
+TEST(no_timer_descriptor_is_an_error_and_can_be_tried_again)
+{
+    begin();
+    fail_call("timerfd_create", 1, EMFILE);
+    assert_error(-EMFILE, em_loop_fd(loop));
+    fail_call("epoll_ctl", 1, ENOSPC);
+    assert_error(-ENOSPC, em_loop_fd(loop));
+    assert_ok(em_loop_fd(loop));
+    em_loop_free(loop);
 }
 
 TEST(the_hook_is_told_of_each_change_by_a_source)
@@ -237,7 +342,12 @@ TEST(a_forked_child_does_not_touch_its_parents_host)
     assert_marks("host detached");
 }
 
-SUITE("hook", the_hook_is_told_of_each_change_by_a_source,
+SUITE("hook", the_host_wakes_for_a_post_from_another_thread,
+      the_host_wakes_for_timers_defers_and_descriptors,
+      the_host_is_told_of_what_was_due_before_it_asked,
+      the_host_comes_back_for_what_a_budget_left,
+      no_timer_descriptor_is_an_error_and_can_be_tried_again,
+      the_hook_is_told_of_each_change_by_a_source,
       the_hook_is_told_of_references_and_tasks, the_hook_is_told_of_batons,
       what_changes_and_changes_back_inside_a_turn_is_not_told,
       an_attached_loop_is_run_by_its_host_alone,

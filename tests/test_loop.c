@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Loop: making, running, stopping and freeing it; being alive; inside a host.
- */
+/* Loop: making, running, stopping and freeing it; being alive. */
 
 #include <config.h>
 
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -37,13 +35,6 @@ static void note_timer(em_source *source, void *data)
 static void note_free(void *data)
 {
     mark(data);
-}
-
-static bool readable(int fd, int timeout_ms)
-{
-    struct pollfd wait = { .fd = fd, .events = POLLIN };
-
-    return poll(&wait, 1, timeout_ms) == 1;
 }
 
 TEST(a_loop_with_nothing_on_it_returns_at_once)
@@ -103,20 +94,29 @@ TEST(options_past_what_the_library_knows_are_refused)
 
 TEST(every_failure_while_making_a_loop_leaves_nothing_behind)
 {
-    static const char *const calls[] = { "epoll_create1", "eventfd",
-                                         "epoll_ctl" };
+    static const char *const epoll_calls[] = { "epoll_create1", "eventfd",
+                                               "epoll_ctl", NULL };
+    static const char *const poll_calls[] = { "pipe2", NULL };
+    const char *const *call = on_epoll() ? epoll_calls : poll_calls;
     em_loop *loop = NULL;
-    size_t i;
+    unsigned long nth;
+    int r;
 
-    for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-        fail_call(calls[i], 1, EMFILE);
+    for (; *call; call++) {
+        fail_call(*call, 1, EMFILE);
         assert_error(-EMFILE, em_loop_new(NULL, &loop));
         ck_assert(call_failed());
     }
-    fail_allocation(1);
-    assert_error(-ENOMEM, em_loop_new(NULL, &loop));
-    ck_assert(allocation_failed());
-    ck_assert_ptr_null(loop);
+    for (nth = 1;; nth++) {
+        fail_allocation(nth);
+        r = em_loop_new(NULL, &loop);
+        if (!allocation_failed())
+            break;
+        assert_error(-ENOMEM, r);
+        ck_assert_ptr_null(loop);
+    }
+    assert_ok(r);
+    em_loop_free(loop);
 }
 
 TEST(the_default_loop_is_made_once_and_again_after_it_was_freed)
@@ -233,9 +233,9 @@ TEST(a_failing_poller_ends_the_run_and_an_interrupted_one_does_not)
     em_loop *loop = new_loop();
 
     assert_ok(em_loop_add_timer(loop, 1, 0, note_timer, "timer", NULL));
-    fail_call("epoll_wait", 1, EBADF);
+    fail_call(on_epoll() ? "epoll_wait" : "poll", 1, EBADF);
     assert_error(-EBADF, em_loop_run(loop, EM_RUN_DEFAULT));
-    fail_call("epoll_wait", 1, EINTR);
+    fail_call(on_epoll() ? "epoll_wait" : "poll", 1, EINTR);
     assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
     ck_assert(call_failed());
     assert_marks("timer");
@@ -317,104 +317,31 @@ TEST(a_loop_freed_on_its_last_callback_goes_cleanly)
     assert_marks("data");
 }
 
-static void *post_after(void *data)
-{
-    assert_ok(em_loop_post(data, note_task, "from afar"));
-    return NULL;
-}
-
 static void *run_loop(void *data)
 {
     assert_error(0, em_loop_run(data, EM_RUN_DEFAULT));
     return NULL;
 }
 
-TEST(the_host_wakes_for_a_post_from_another_thread)
+TEST(a_poller_is_chosen_by_option_and_the_environment)
 {
-    em_loop *loop = new_loop();
-    int fd = em_loop_fd(loop);
-    pthread_t thread;
-
-    assert_ok(fd);
-    ck_assert_int_eq(em_loop_fd(loop), fd);
-    ck_assert(!readable(fd, 0));
-    ck_assert_int_eq(pthread_create(&thread, NULL, post_after, loop), 0);
-    ck_assert(readable(fd, -1));
-    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
-    assert_marks("from afar");
-    ck_assert(!readable(fd, 0));
-    ck_assert_int_eq(pthread_join(thread, NULL), 0);
-    em_loop_free(loop);
-}
-
-TEST(the_host_wakes_for_timers_defers_and_descriptors)
-{
-    em_loop *loop = new_loop();
-    int fd = em_loop_fd(loop);
-    em_source *timer;
-
-    assert_ok(em_loop_add_timer(loop, 3, 0, note_timer, "timer", &timer));
-    ck_assert(readable(fd, -1));
-    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
-    assert_marks("timer");
-    ck_assert(!readable(fd, 0));
-
-    assert_ok(em_loop_defer(loop, note_task, "defer"));
-    ck_assert(readable(fd, 0));
-    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
-    assert_marks("defer");
-
-    assert_ok(em_source_set_timer(timer, 0, 0));
-    ck_assert(readable(fd, 0));
-    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
-    assert_marks("timer");
-    ck_assert(!readable(fd, 0));
-    em_loop_free(loop);
-}
-
-TEST(the_host_is_told_of_what_was_due_before_it_asked)
-{
-    em_loop *loop = new_loop();
-
-    assert_ok(em_loop_post(loop, note_task, "post"));
-    assert_ok(em_loop_add_timer(loop, 400, 0, note_timer, "timer", NULL));
-    ck_assert(readable(em_loop_fd(loop), 0));
-    assert_error(1, em_loop_run(loop, EM_RUN_NOWAIT));
-    assert_marks("post");
-    ck_assert(readable(em_loop_fd(loop), -1));
-    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
-    assert_marks("timer");
-    em_loop_free(loop);
-}
-
-TEST(the_host_comes_back_for_what_a_budget_left)
-{
+    static const em_poller other[] = { EM_POLLER_POLL, EM_POLLER_EPOLL };
     em_loop *loop = NULL;
-    int i;
 
-    assert_ok(
-        em_loop_new(EM_OPTIONS(em_loop_options, .budget_count = 2), &loop));
-    for (i = 0; i < 5; i++)
-        assert_ok(em_loop_post(loop, note_task, "x"));
-    for (i = 0; i < 2; i++) {
-        ck_assert(readable(em_loop_fd(loop), 0));
-        assert_error(1, em_loop_run(loop, EM_RUN_NOWAIT));
-        assert_marks("x x");
-    }
-    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
-    assert_marks("x");
+    assert_error(-EINVAL,
+                 em_loop_new(EM_OPTIONS(em_loop_options, .poller = 3), &loop));
+    (void)em_loop_new(EM_OPTIONS(em_loop_options, .poller = other[!on_epoll()]),
+                      &loop);
+    if (loop)
+        ck_assert(on_epoll() ? em_loop_fd(loop) == -ENOTSUP
+                             : em_loop_fd(loop) >= 0);
     em_loop_free(loop);
-}
-
-TEST(no_timer_descriptor_is_an_error_and_can_be_tried_again)
-{
-    em_loop *loop = new_loop();
-
-    fail_call("timerfd_create", 1, EMFILE);
-    assert_error(-EMFILE, em_loop_fd(loop));
-    fail_call("epoll_ctl", 1, ENOSPC);
-    assert_error(-ENOSPC, em_loop_fd(loop));
-    assert_ok(em_loop_fd(loop));
+    loop = new_loop();
+    ck_assert(on_epoll() ? em_loop_fd(loop) >= 0
+                         : em_loop_fd(loop) == -ENOTSUP);
+    em_loop_free(loop);
+    ck_assert_int_eq(setenv("EMITTER_POLLER", "sundial", 1), 0);
+    loop = new_loop();
     em_loop_free(loop);
 }
 
@@ -489,10 +416,6 @@ SUITE("loop", a_loop_with_nothing_on_it_returns_at_once, nonsense_is_refused,
       a_loop_that_is_being_freed_takes_nothing_new,
       a_loop_freed_inside_a_callback_ends_its_run_and_then_goes,
       a_loop_freed_on_its_last_callback_goes_cleanly,
-      the_host_wakes_for_a_post_from_another_thread,
-      the_host_wakes_for_timers_defers_and_descriptors,
-      the_host_is_told_of_what_was_due_before_it_asked,
-      the_host_comes_back_for_what_a_budget_left,
-      no_timer_descriptor_is_an_error_and_can_be_tried_again,
+      a_poller_is_chosen_by_option_and_the_environment,
       another_thread_may_run_the_loop,
       a_forked_child_is_refused_and_can_make_its_own);

@@ -4,6 +4,7 @@
 #include <config.h>
 
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,11 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#ifdef WITH_EPOLL
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
-#include <sys/wait.h>
-#include <time.h>
+#endif
 
 #include <emitter/base.h>
 
@@ -177,19 +181,26 @@ static int injected(const char *function)
     }                                                                  \
     typedef int wrap_needs_a_semicolon_##function
 
+#ifdef WITH_EPOLL
 WRAP(epoll_create1, (int flags), (flags));
 WRAP(epoll_ctl, (int epoll, int op, int fd, struct epoll_event *event),
      (epoll, op, fd, event));
 WRAP(epoll_wait, (int epoll, struct epoll_event *events, int max, int timeout),
      (epoll, events, max, timeout));
 WRAP(eventfd, (unsigned start, int flags), (start, flags));
+WRAP(timerfd_create, (int clock, int flags), (clock, flags));
+#endif
+WRAP(poll, (struct pollfd * entries, nfds_t count, int timeout),
+     (entries, count, timeout));
 WRAP(sigaction,
      (int signo, const struct sigaction *action, struct sigaction *former),
      (signo, action, former));
-WRAP(timerfd_create, (int clock, int flags), (clock, flags));
 WRAP(waitid, (idtype_t type, id_t id, siginfo_t *info, int options),
      (type, id, info, options));
 WRAP(waitpid, (pid_t pid, int *status, int options), (pid, status, options));
+#ifdef HAVE_PIPE2
+WRAP(pipe2, (int *ends, int flags), (ends, flags));
+#endif
 #ifdef HAVE_PIDFD_OPEN
 WRAP(pidfd_open, (pid_t pid, unsigned flags), (pid, flags));
 #endif
@@ -301,7 +312,16 @@ static void start_sanitizer_thread(void)
         (void)pthread_join(thread, NULL);
 }
 
-int run_suite(const char *name, const TTest *const *tests, size_t count)
+/* --- suites --- */
+
+bool on_epoll(void)
+{
+    const char *poller = getenv("EMITTER_POLLER");
+
+    return poller && strcmp(poller, "epoll") == 0;
+}
+
+static int run_once(const char *name, const TTest *const *tests, size_t count)
 {
     Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
@@ -309,8 +329,6 @@ int run_suite(const char *name, const TTest *const *tests, size_t count)
     size_t i;
     int failed;
 
-    start_sanitizer_thread();
-    (void)em_set_allocator(counted_malloc, counted_realloc, counted_free);
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(tcase, guard_begin, guard_end);
     tcase_set_timeout(tcase, 120); /* a hang, not a speed limit */
@@ -319,5 +337,36 @@ int run_suite(const char *name, const TTest *const *tests, size_t count)
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
+    return failed;
+}
+
+static int run_on(const char *poller, const char *name,
+                  const TTest *const *tests, size_t count)
+{
+    char title[64];
+
+    (void)snprintf(title, sizeof(title), "%s on %s", name, poller);
+    (void)setenv("EMITTER_POLLER", poller, 1);
+    return run_once(title, tests, count);
+}
+
+/* EMITTER_POLLER in the environment restricts it to that one. */
+int run_suite(const char *name, const TTest *const *tests, size_t count)
+{
+    const char *wish = getenv("EMITTER_POLLER");
+    bool all = !wish || !*wish;
+    int failed = 0;
+
+    start_sanitizer_thread();
+    (void)em_set_allocator(counted_malloc, counted_realloc, counted_free);
+    if (!all)
+        return run_on(wish, name, tests, count) ? EXIT_FAILURE : EXIT_SUCCESS;
+#ifdef WITH_EPOLL
+    failed += run_on("epoll", name, tests, count);
+#endif
+#ifdef WITH_POLL
+    failed += run_on("poll", name, tests, count);
+#endif
+    (void)unsetenv("EMITTER_POLLER");
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -66,6 +66,10 @@ bool call_failed(void);
 /* The same for all its calls from now on; NULL: none. */
 void fail_every_call(const char *function, int error);
 
+/* Whether loops are on epoll, and so have a descriptor; each suite runs once on
+ * each poller that is built in. */
+bool on_epoll(void);
+
 int run_suite(const char *name, const TTest *const *tests, size_t count);
 
 #endif

@@ -27,6 +27,14 @@ typedef enum {
     EM_RUN_NOWAIT   /* one turn, never waiting */
 } em_run_mode;
 
+/* How it waits.  The default is the best of those built in, or what the
+ * environment variable EMITTER_POLLER (epoll, poll) says to em_loop_new. */
+typedef enum {
+    EM_POLLER_DEFAULT,
+    EM_POLLER_EPOLL,
+    EM_POLLER_POLL /* plain POSIX; without em_loop_fd, and so without hosts */
+} em_poller;
+
 typedef void em_task_fn(em_loop *loop, void *data);
 typedef void em_fd_fn(em_source *source, int fd, unsigned events, void *data);
 typedef void em_timer_fn(em_source *source, void *data);
@@ -52,6 +60,7 @@ typedef struct em_loop_options {
     uint64_t stall_ms;     /* 0: 100; costs a look at the clock a callback */
     em_stall_fn *stall;
     void *stall_data;
+    em_poller poller;
 } em_loop_options;
 
 typedef struct em_loop_counts {
@@ -66,8 +75,8 @@ typedef struct em_loop_counts {
 EM_BEGIN_DECLS
 
 /* Make a loop owned by the calling thread.  Returns 0, -EINVAL, -E2BIG,
- * -ENOMEM, or what the system said when it refused a descriptor (-EMFILE,
- * -ENFILE). */
+ * -ENOMEM, -ENOTSUP for a poller that is not built in, or what the system said
+ * when it refused a descriptor (-EMFILE, -ENFILE). */
 int em_loop_new(const em_loop_options *options, em_loop **ret);
 
 /* The process's own loop, made at first use and again after it was freed.  Any
@@ -99,7 +108,8 @@ void em_loop_unref(em_loop *loop);
 
 /* A descriptor that is readable whenever a turn would find something to do:
  * ready descriptors, due timers, posts, completions.  Poll it, then run the
- * loop with EM_RUN_NOWAIT.  The loop owns it.  Or the error of creating it. */
+ * loop with EM_RUN_NOWAIT.  The loop owns it.  Or the error of creating it, or
+ * -ENOTSUP on EM_POLLER_POLL. */
 int em_loop_fd(em_loop *loop);
 
 /* Milliseconds of the monotonic clock, as read at the start of the turn. */

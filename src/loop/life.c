@@ -41,13 +41,8 @@ void em__loop_release(em_loop *loop)
 
 /* --- making --- */
 
-static int set_options(em_loop *loop, const em_loop_options *options)
+static void set_options(em_loop *loop, em_loop_options given)
 {
-    em_loop_options given;
-    int r = em__options_read(options, &given, sizeof(given));
-
-    if (r < 0)
-        return r;
     loop->budget_count =
         given.budget_count ? given.budget_count : DEFAULT_BUDGET_COUNT;
     loop->budget_us = given.budget_us ? given.budget_us : DEFAULT_BUDGET_US;
@@ -56,15 +51,16 @@ static int set_options(em_loop *loop, const em_loop_options *options)
     loop->stall_us = given.stall_ms ? given.stall_ms : DEFAULT_STALL_MS;
     loop->stall_us =
         loop->stall_us < UINT64_MAX / 1000 ? loop->stall_us * 1000 : UINT64_MAX;
-    return 0;
 }
 
 static int open_loop(em_loop *loop, const em_loop_options *options)
 {
-    int r = set_options(loop, options);
+    em_loop_options given;
+    int r = em__options_read(options, &given, sizeof(given));
 
     if (r < 0)
         return r;
+    set_options(loop, given);
     r = em__sys_watch_forks();
     if (r < 0)
         return r;
@@ -78,7 +74,7 @@ static int open_loop(em_loop *loop, const em_loop_options *options)
     r = em__mailbox_init(&loop->mailbox);
     if (r < 0)
         return r;
-    r = em__poller_open(&loop->poller);
+    r = em__poller_open(&loop->poller, given.poller);
     if (r < 0)
         em__mailbox_destroy(&loop->mailbox);
     return r;

@@ -29,27 +29,7 @@ static int add_own(em__poller *poller, int fd)
 {
     struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.u64 = OWN };
 
-    return epoll_ctl(poller->epoll, EPOLL_CTL_ADD, fd, &event);
-}
-
-int em__poller_open(em__poller *poller)
-{
-    int r;
-
-    *poller = (em__poller){ .epoll = -1, .wake = -1, .alarm = -1 };
-    poller->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (poller->epoll < 0)
-        goto fail;
-    poller->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (poller->wake < 0)
-        goto fail;
-    if (add_own(poller, poller->wake) < 0)
-        goto fail;
-    return 0;
-fail:
-    r = -errno;
-    em__poller_close(poller);
-    return r;
+    return epoll_ctl(poller->of.epoll.set, EPOLL_CTL_ADD, fd, &event);
 }
 
 static void close_one(int *fd)
@@ -59,11 +39,31 @@ static void close_one(int *fd)
     *fd = -1;
 }
 
-void em__poller_close(em__poller *poller)
+static void close_set(em__poller *poller)
 {
-    close_one(&poller->alarm);
-    close_one(&poller->wake);
-    close_one(&poller->epoll);
+    close_one(&poller->of.epoll.alarm);
+    close_one(&poller->of.epoll.wake);
+    close_one(&poller->of.epoll.set);
+}
+
+static int open_set(em__poller *poller)
+{
+    int r;
+
+    poller->of.epoll.set = poller->of.epoll.wake = poller->of.epoll.alarm = -1;
+    poller->of.epoll.set = epoll_create1(EPOLL_CLOEXEC);
+    if (poller->of.epoll.set < 0)
+        goto fail;
+    poller->of.epoll.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (poller->of.epoll.wake < 0)
+        goto fail;
+    if (add_own(poller, poller->of.epoll.wake) < 0)
+        goto fail;
+    return 0;
+fail:
+    r = -errno;
+    close_set(poller);
+    return r;
 }
 
 static uint32_t to_epoll(unsigned events)
@@ -83,18 +83,18 @@ static unsigned from_epoll(uint32_t events)
 /* A descriptor closed behind our back took its registration along, and its
  * number may be in use again: so a change falls back to adding.  A duplicate
  * of it kept open keeps the registration: so adding falls back to changing. */
-int em__poller_set(em__poller *poller, int fd, uint32_t generation,
-                   unsigned before, unsigned after)
+static int set_events(em__poller *poller, int fd, uint32_t generation,
+                      unsigned before, unsigned after)
 {
     struct epoll_event event = { .events = to_epoll(after) };
     int op = before ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
     event.data.u64 = (uint64_t)generation << 32 | (uint32_t)fd;
     if (!after) {
-        (void)epoll_ctl(poller->epoll, EPOLL_CTL_DEL, fd, &event);
+        (void)epoll_ctl(poller->of.epoll.set, EPOLL_CTL_DEL, fd, &event);
         return 0;
     }
-    if (epoll_ctl(poller->epoll, op, fd, &event) == 0)
+    if (epoll_ctl(poller->of.epoll.set, op, fd, &event) == 0)
         return 0;
     if (errno == ENOENT)
         op = EPOLL_CTL_ADD;
@@ -102,17 +102,17 @@ int em__poller_set(em__poller *poller, int fd, uint32_t generation,
         op = EPOLL_CTL_MOD;
     else
         return -errno;
-    return epoll_ctl(poller->epoll, op, fd, &event) == 0 ? 0 : -errno;
+    return epoll_ctl(poller->of.epoll.set, op, fd, &event) == 0 ? 0 : -errno;
 }
 
-int em__poller_wait(em__poller *poller, em__ready *ready, int max,
+static int wait_for(em__poller *poller, em__ready *ready, int max,
                     int timeout_ms)
 {
     struct epoll_event events[BATCH];
     int count, i;
     int kept = 0;
 
-    count = epoll_wait(poller->epoll, events, max < BATCH ? max : BATCH,
+    count = epoll_wait(poller->of.epoll.set, events, max < BATCH ? max : BATCH,
                        timeout_ms);
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
@@ -128,45 +128,46 @@ int em__poller_wait(em__poller *poller, em__ready *ready, int max,
     return kept;
 }
 
-void em__poller_wake(em__poller *poller)
+static void wake(em__poller *poller)
 {
     uint64_t one = 1;
     int saved = errno;
     ssize_t written;
 
     do
-        written = write(poller->wake, &one, sizeof(one));
+        written = write(poller->of.epoll.wake, &one, sizeof(one));
     while (written < 0 && errno == EINTR);
     errno = saved; /* a signal handler may have called */
 }
 
-void em__poller_rest(em__poller *poller)
+static void rest(em__poller *poller)
 {
-    struct pollfd wake = { .fd = poller->wake, .events = POLLIN };
+    struct pollfd wake = { .fd = poller->of.epoll.wake, .events = POLLIN };
     uint64_t count;
 
     (void)poll(&wake, 1, -1);
-    (void)!read(poller->wake, &count, sizeof(count));
+    (void)!read(poller->of.epoll.wake, &count, sizeof(count));
 }
 
-int em__poller_fd(em__poller *poller)
+static int get_fd(em__poller *poller)
 {
     int r;
 
-    if (poller->alarm >= 0)
-        return poller->epoll;
-    poller->alarm = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (poller->alarm < 0)
+    if (poller->of.epoll.alarm >= 0)
+        return poller->of.epoll.set;
+    poller->of.epoll.alarm =
+        timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (poller->of.epoll.alarm < 0)
         return -errno;
-    if (add_own(poller, poller->alarm) < 0) {
+    if (add_own(poller, poller->of.epoll.alarm) < 0) {
         r = -errno;
-        close_one(&poller->alarm);
+        close_one(&poller->of.epoll.alarm);
         return r;
     }
-    return poller->epoll;
+    return poller->of.epoll.set;
 }
 
-void em__poller_alarm(em__poller *poller, uint64_t at_ms)
+static void set_alarm(em__poller *poller, uint64_t at_ms)
 {
     struct itimerspec when = { .it_value = { 0, 0 } }; /* disarmed */
 
@@ -176,5 +177,10 @@ void em__poller_alarm(em__poller *poller, uint64_t at_ms)
         if (at_ms == 0)
             when.it_value.tv_nsec = 1;
     }
-    (void)timerfd_settime(poller->alarm, TFD_TIMER_ABSTIME, &when, NULL);
+    (void)timerfd_settime(poller->of.epoll.alarm, TFD_TIMER_ABSTIME, &when,
+                          NULL);
 }
+
+const em__poller_kind em__poller_epoll = { open_set, close_set, set_events,
+                                           wait_for, wake,      rest,
+                                           get_fd,   set_alarm };
