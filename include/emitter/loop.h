@@ -61,6 +61,8 @@ typedef struct em_loop_options {
     em_stall_fn *stall;
     void *stall_data;
     em_poller poller;
+    uint64_t seed;      /* of what a deterministic loop draws */
+    bool virtual_clock; /* from 0; jumps to the next timer rather than wait */
 } em_loop_options;
 
 typedef struct em_loop_counts {
@@ -109,10 +111,11 @@ void em_loop_unref(em_loop *loop);
 /* A descriptor that is readable whenever a turn would find something to do:
  * ready descriptors, due timers, posts, completions.  Poll it, then run the
  * loop with EM_RUN_NOWAIT.  The loop owns it.  Or the error of creating it, or
- * -ENOTSUP on EM_POLLER_POLL. */
+ * -ENOTSUP on EM_POLLER_POLL and with a virtual clock. */
 int em_loop_fd(em_loop *loop);
 
-/* Milliseconds of the monotonic clock, as read at the start of the turn. */
+/* Milliseconds of the monotonic clock, or of the virtual one, as they were at
+ * the start of the turn. */
 uint64_t em_loop_now(em_loop *loop);
 
 /* Fill counts with what the loop did since it was made.  Returns 0, -EINVAL if

@@ -110,12 +110,14 @@ struct em_loop {
     em_stall_fn *stall;
     void *stall_data;
     uint64_t stall_us;
+    uint64_t seed;
     uint64_t alarm; /* what the poller's alarm is set to */
     uint64_t budget_us;
     unsigned budget_count;
     unsigned forks; /* em__sys_forks when it was made */
     em__host *host; /* who wants to know whether we are alive; or NULL */
     bool running, closing;
+    bool virtual_clock;
     bool hosted; /* somebody has our descriptor */
     /* Any thread's. */
     const void *_Atomic owner;
@@ -138,7 +140,7 @@ void em__loop_destroy(em_loop *loop);
 /* loop.c */
 int em__loop_run(em_loop *loop, em_run_mode mode); /* attached or not */
 bool em__loop_halted(const em_loop *loop); /* call nothing more in this run */
-void em__loop_update_now(em_loop *loop);
+uint64_t em__loop_clock_us(const em_loop *loop); /* read now, or virtual */
 
 /* Something became due, or due earlier, outside of a turn: let a host know. */
 void em__loop_touch(em_loop *loop);

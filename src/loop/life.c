@@ -46,6 +46,8 @@ static void set_options(em_loop *loop, em_loop_options given)
     loop->budget_count =
         given.budget_count ? given.budget_count : DEFAULT_BUDGET_COUNT;
     loop->budget_us = given.budget_us ? given.budget_us : DEFAULT_BUDGET_US;
+    loop->seed = given.seed;
+    loop->virtual_clock = given.virtual_clock;
     loop->stall = given.stall;
     loop->stall_data = given.stall_data;
     loop->stall_us = given.stall_ms ? given.stall_ms : DEFAULT_STALL_MS;
@@ -69,7 +71,7 @@ static int open_loop(em_loop *loop, const em_loop_options *options)
     loop->counts.size = sizeof(loop->counts);
     loop->alarm = UINT64_MAX;
     em__list_init(&loop->sources);
-    loop->now = em__sys_now_us() / 1000;
+    loop->now = em__loop_clock_us(loop) / 1000;
     em__wheel_init(&loop->wheel, loop->now);
     r = em__mailbox_init(&loop->mailbox);
     if (r < 0)

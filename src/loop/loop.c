@@ -51,9 +51,9 @@ bool em__loop_halted(const em_loop *loop)
             atomic_load_explicit(&loop->stop, memory_order_relaxed));
 }
 
-void em__loop_update_now(em_loop *loop)
+uint64_t em__loop_clock_us(const em_loop *loop)
 {
-    loop->now = em__sys_now_us() / 1000;
+    return loop->virtual_clock ? loop->now * 1000 : em__sys_now_us();
 }
 
 uint64_t em_loop_now(em_loop *loop)
@@ -61,7 +61,7 @@ uint64_t em_loop_now(em_loop *loop)
     if (!loop)
         return 0;
     if (!loop->running)
-        em__loop_update_now(loop);
+        loop->now = em__loop_clock_us(loop) / 1000;
     return loop->now;
 }
 
@@ -182,7 +182,7 @@ static int time_left(em_loop *loop)
 
     if (next == UINT64_MAX)
         return -1;
-    if (next <= now)
+    if (next <= now || loop->virtual_clock)
         return 0;
     return next - now < INT_MAX ? (int)(next - now) : INT_MAX;
 }
@@ -209,10 +209,21 @@ static int wait(em_loop *loop, em__ready *ready, int timeout)
 
     em__mailbox_wake_up(&loop->mailbox);
     em__loop_begin_looking(loop);
-    loop->now = loop->looked / 1000;
+    if (!loop->virtual_clock)
+        loop->now = loop->looked / 1000;
     if (timeout != 0)
         loop->counts.idle_us += loop->looked - began;
     return count;
+}
+
+/* Where a loop on the system's clock would have slept. */
+static void jump(em_loop *loop)
+{
+    uint64_t next = em__wheel_next(&loop->wheel);
+
+    if (next != UINT64_MAX && next > loop->now && !has_due(loop) &&
+        em__mailbox_empty(&loop->mailbox))
+        loop->now = next;
 }
 
 static int turn(em_loop *loop, bool may_wait)
@@ -224,6 +235,8 @@ static int turn(em_loop *loop, bool may_wait)
     if (count < 0)
         return count;
     loop->counts.turns++;
+    if (loop->virtual_clock && may_wait && count == 0)
+        jump(loop);
     count += em__fd_harvest_always(loop, ready + count, ALWAYS_MAX);
     em__timer_dispatch(loop);
     em__notify_dispatch(loop);
@@ -313,6 +326,8 @@ int em_loop_fd(em_loop *loop)
 
     if (r < 0)
         return r;
+    if (loop->virtual_clock)
+        return -ENOTSUP;
     r = em__poller_fd(&loop->poller);
     if (r < 0)
         return r;

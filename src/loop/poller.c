@@ -15,7 +15,7 @@ static const struct {
     const char *name;
     const em__poller_kind *kind;
 } kinds[] = {
-    /* the first one is the default */
+/* the first one is the default */
 #ifdef WITH_EPOLL
     { EM_POLLER_EPOLL, "epoll", &em__poller_epoll },
 #endif

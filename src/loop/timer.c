@@ -7,7 +7,6 @@
 
 #include <errno.h>
 
-#include "base/sys.h"
 #include "loop/internal.h"
 
 /* One that is due at once joins those already due, for the next turn. */
@@ -17,7 +16,7 @@ static uint64_t deadline(const em_loop *loop, uint64_t after_ms)
 
     if (after_ms == 0)
         return loop->wheel.now;
-    now = (em__sys_now_us() + 999) / 1000;
+    now = (em__loop_clock_us(loop) + 999) / 1000;
     return after_ms < UINT64_MAX - 1 - now ? now + after_ms : UINT64_MAX - 1;
 }
 
