@@ -298,6 +298,22 @@ TEST(a_loop_freed_while_attached_leaves_its_host)
     assert_marks("host alive free host detached");
 }
 
+static void note_end(em_loop *of, bool alive, void *data)
+{
+    (void)of;
+    mark(data);
+    mark(alive ? "alive" : "dead");
+}
+
+TEST(a_hook_is_told_that_a_living_loop_is_freed)
+{
+    begin();
+    assert_ok(em_loop_set_alive_hook(loop, note_end, "hook"));
+    em_loop_ref(loop);
+    em_loop_free(loop);
+    assert_marks("hook alive hook dead");
+}
+
 TEST(nonsense_hosts_are_refused)
 {
     em_host none = { .size = sizeof(none) };
@@ -352,5 +368,6 @@ SUITE("hook", the_host_wakes_for_a_post_from_another_thread,
       what_changes_and_changes_back_inside_a_turn_is_not_told,
       an_attached_loop_is_run_by_its_host_alone,
       a_host_and_a_hook_are_both_told,
-      a_loop_freed_while_attached_leaves_its_host, nonsense_hosts_are_refused,
+      a_loop_freed_while_attached_leaves_its_host,
+      a_hook_is_told_that_a_living_loop_is_freed, nonsense_hosts_are_refused,
       a_forked_child_does_not_touch_its_parents_host);

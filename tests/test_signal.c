@@ -35,10 +35,12 @@ static void note_number(em_source *source, int signo, void *data)
     mark(signo == SIGUSR2 ? "usr2" : "other");
 }
 
+static volatile sig_atomic_t formers;
+
 static void former(int signo)
 {
     (void)signo;
-    mark("former");
+    formers = formers + 1;
 }
 
 static void install(int signo, void (*handler)(int))
@@ -100,7 +102,7 @@ TEST(the_former_action_is_put_back_with_the_last_source)
     ck_assert(handler_of(SIGUSR1) != former);
     em_source_remove(two);
     (void)raise(SIGUSR1);
-    assert_marks("former");
+    ck_assert_int_eq(formers, 1);
     install(SIGUSR1, SIG_IGN);
     assert_ok(em_loop_add_signal(loop, SIGUSR1, note, "x", NULL));
     em_loop_free(loop);
@@ -116,7 +118,7 @@ TEST(an_action_that_somebody_installed_since_is_left_alone)
     install(SIGUSR1, former);
     em_source_remove(source);
     (void)raise(SIGUSR1);
-    assert_marks("former");
+    ck_assert_int_eq(formers, 1);
     em_loop_free(loop);
 }
 

@@ -48,8 +48,8 @@ typedef void em_notify_fn(em_source *source, void *data);
 typedef void em_stall_fn(em_loop *loop, uint64_t held_us,
                          void (*callback)(void), void *data);
 
-/* Called when the loop comes alive (em_loop_alive) and when it stops being so.
- */
+/* Called when the loop comes alive (em_loop_alive) and when it stops being so, at
+ * the latest when it is freed. */
 typedef void em_alive_fn(em_loop *loop, bool alive, void *data);
 
 /* NULL options mean the defaults, and so does zero in a field. */
@@ -219,6 +219,9 @@ typedef struct em_host {
  * -EBUSY.  Returns 0, -EBUSY if a host has it or inside a run, -EINVAL, -E2BIG
  * or what em_loop_fd says. */
 int em_loop_attach(em_loop *loop, const em_host *host, void *data);
+
+/* Whether a host has the loop. */
+bool em_loop_is_attached(em_loop *loop);
 
 /* For adapters: one turn that does not wait, to be taken when em_loop_fd is
  * readable; the loop may be gone afterwards.  Returns what em_loop_run does, or

@@ -14,6 +14,11 @@
 #include "base/options.h"
 #include "loop/internal.h"
 
+bool em_loop_is_attached(em_loop *loop)
+{
+    return loop && em__host_is_attached(loop);
+}
+
 bool em__host_is_attached(const em_loop *loop)
 {
     return loop->host && loop->host->detach;
@@ -97,9 +102,21 @@ int em_loop_attach(em_loop *loop, const em_host *host, void *data)
     return attach(loop, &given, data);
 }
 
+/* What hears of no further change is told of the last one. */
+void em__host_end(em_loop *loop)
+{
+    em__host *host = loop->host;
+
+    em_detach(loop);
+    if (!host || !host->told || em__loop_is_forked(loop))
+        return;
+    host->told = false;
+    tell(loop, host->hook, host->hook_data);
+}
+
 int em_loop_turn(em_loop *loop)
 {
-    if (!loop || !em__host_is_attached(loop))
+    if (!em_loop_is_attached(loop))
         return -EINVAL;
     return em__loop_run(loop, EM_RUN_NOWAIT);
 }
@@ -108,7 +125,7 @@ void em_detach(em_loop *loop)
 {
     void (*detach)(em_loop *, void *);
 
-    if (!loop || !em__host_is_attached(loop) || em__loop_is_forked(loop))
+    if (!em_loop_is_attached(loop) || em__loop_is_forked(loop))
         return;
     detach = loop->host->detach;
     loop->host->alive = NULL;

@@ -160,6 +160,7 @@ void em__loop_begin_looking(em_loop *loop);   /* without looking back */
  */
 void em__host_alive_changed(em_loop *loop);
 bool em__host_is_attached(const em_loop *loop);
+void em__host_end(em_loop *loop); /* the loop is about to go */
 
 /* source.c.  A new source is inactive and on its loop's list; its callback and
  * data are set, and so is *ret unless ret is NULL. */

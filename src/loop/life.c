@@ -191,7 +191,7 @@ void em__loop_destroy(em_loop *loop)
     em_loop *expected = loop;
 
     (void)atomic_compare_exchange_strong(&default_loop, &expected, NULL);
-    em_detach(loop);
+    em__host_end(loop);
     if (em__loop_is_forked(loop))
         forget_everything(loop);
     else
