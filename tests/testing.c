@@ -235,23 +235,8 @@ static size_t count_entries(const char *path)
     return count;
 }
 
-static void *do_nothing(void *data)
-{
-    return data;
-}
-
-/* Some sanitizers start a thread of their own along with the first one. */
-static void start_helpers(void)
-{
-    pthread_t thread;
-
-    ck_assert_int_eq(pthread_create(&thread, NULL, do_nothing, NULL), 0);
-    ck_assert_int_eq(pthread_join(thread, NULL), 0);
-}
-
 static void guard_begin(void)
 {
-    start_helpers();
     fds_before = count_entries("/proc/self/fd");
     threads_before = count_entries("/proc/self/task");
     blocks_before = blocks_in_use();
