@@ -27,6 +27,12 @@
 #include "base/list.h"
 #include "loop/loop.h"
 
+/* Kept out of its callers, so that they need no registers for what it does. */
+#ifdef __GNUC__
+#define EM__APART __attribute__((__noinline__))
+#else
+#define EM__APART
+#endif
 #define EM__LIKELY(x)   __builtin_expect(!!(x), 1)
 #define EM__UNLIKELY(x) __builtin_expect(!!(x), 0)
 
@@ -95,14 +101,14 @@ typedef struct em__extra {
     em__event **near;    /* guesses, by the address of the name */
     em__bucket *buckets; /* by the hash of the name; twice the capacity */
     uint32_t used, count, capacity;
-    uint32_t bits; /* of an index into near and buckets */
-    bool special;  /* an emit may have more to do than call listeners */
+    uint32_t shift; /* leaves as many bits as an index into these two has */
+    bool special;   /* an emit may have more to do than call listeners */
     bool snapshot;
     bool limited; /* limit was set, else the default counts */
     unsigned limit;
     size_t serial; /* of removals, counted for EM_SNAPSHOT */
     em__event *reserved[EM__KINDS];
-    char *name;        /* the emitter's */
+    const char *name;  /* the emitter's own, interned */
     em__list owned;    /* listeners elsewhere that go with this emitter */
     em__list forwards; /* listeners here that forward to another emitter */
     em__list visit;    /* for the search for cycles */

@@ -13,9 +13,11 @@
 #include "events/emit.h"
 #include "events/emitter.h"
 #include "events/event.h"
+#include "events/home.h"
 #include "events/listener.h"
 #include "events/remove.h"
 #include "events/table.h"
+#include "events/thread.h"
 #include "events/uncaught.h"
 
 static void call_once(em_emitter *emitter, em__core *core, em__event *event,
@@ -28,7 +30,7 @@ static void call_once(em_emitter *emitter, em__core *core, em__event *event,
         em__event_kill(core, event, index);
     } else {
         em__detach(core, event, index, &removed);
-        em__announce(emitter, core, &removed);
+        em__announce_removal(emitter, core, &removed);
         if (em__dying(emitter))
             return;
     }
@@ -40,6 +42,19 @@ static bool is_owed(const em__frame *frame, const em_listener *listener)
 {
     return listener->kept && listener->serial > frame->serial &&
            !(listener->limited && listener->times == 0);
+}
+
+static void deliver(em_emitter *emitter, const em__event *event,
+                    const em__slot *slot, em_listener *listener, void *arg)
+{
+    em__bound *bound = em__listener_bound(listener);
+
+    if (bound && bound->home)
+        em__home_call(emitter, bound, arg, event->kind == EM__ERROR);
+    else if (bound && bound->typed.fn)
+        slot->fn(emitter, arg, &bound->typed);
+    else
+        slot->fn(emitter, arg, slot->data);
 }
 
 static void call_listener(em_emitter *emitter, em__core *core, em__frame *frame,
@@ -54,7 +69,7 @@ static void call_listener(em_emitter *emitter, em__core *core, em__frame *frame,
     if (listener->limited && --listener->times == 0 && listener->emitter)
         em__remove(emitter, core, frame->event, index);
     if (!em__dying(emitter))
-        slot.fn(emitter, arg, slot.data);
+        deliver(emitter, frame->event, &slot, listener, arg);
     em__listener_drop(listener);
 }
 
@@ -97,63 +112,159 @@ static void sweep(em_emitter *emitter, em__core *core, em__event *event)
     (void)em__leave(emitter, core);
 }
 
-static inline void finish(em_emitter *emitter, em__core *core, em__event *event)
+/* What is left to do behind an emit, in the rare case that something is. */
+static void clean_up(em_emitter *emitter, em__core *core, em__event *event)
 {
-    core->frame = core->frame->up;
-    if (EM__UNLIKELY(event->held))
+    if (event && event->held)
         sweep(emitter, core, event);
-    else if (EM__UNLIKELY(em__dying(emitter)))
+    else
         em__destroy_if_ready(emitter);
 }
 
-static inline void emit_event(em_emitter *emitter, em__core *core,
-                              em__event *event, void *arg)
+/* Set a frame at the beginning of an event, NULL being one without listeners.
+ * The emit counts as under way from here on. */
+static inline void begin(em__core *core, em__frame *frame, em__event *event,
+                         const char *name)
 {
-    em__frame frame = {
-        .up = core->frame,
-        .name = event->name,
-        .event = event,
-        .cursor = event->begin,
-        .end = event->end,
-        .kind = EM__EMITS,
-    };
-
+    frame->name = name;
+    frame->event = event;
+    frame->cursor = event ? event->begin : 0;
+    frame->end = event ? event->end : 0;
+    frame->kind = EM__EMITS;
     if (EM__UNLIKELY(core->extra != NULL))
-        frame.serial = core->extra->serial;
-    core->frame = &frame;
+        frame->serial = core->extra->serial;
+}
+
+static inline void enter(em__core *core, em__frame *frame)
+{
+    frame->up = core->frame;
+    core->frame = frame;
+}
+
+static inline void leave(em_emitter *emitter, em__core *core, em__event *event)
+{
+    core->frame = core->frame->up;
+    if (EM__UNLIKELY((event && event->held) || em__dying(emitter)))
+        clean_up(emitter, core, event);
+}
+
+/* True, for em_emit to return. */
+static inline bool emit_event(em_emitter *emitter, em__core *core,
+                              em__event *event, const char *name, void *arg)
+{
+    em__frame frame;
+
+    begin(core, &frame, event, name);
+    enter(core, &frame);
     run(emitter, core, &frame, arg);
-    finish(emitter, core, event);
+    leave(emitter, core, event);
+    return true;
 }
 
 void em__emit_event(em_emitter *emitter, em__core *core, em__event *event,
                     void *arg)
 {
-    emit_event(emitter, core, event, arg);
+    (void)emit_event(emitter, core, event, event->name, arg);
 }
+
+/* --- what users emit --- */
 
 /* Nobody listens. */
 static bool unheard(em_emitter *emitter, const char *name, void *arg)
 {
-    if (EM__UNLIKELY(name[0] == 'e') && strcmp(name, "error") == 0)
-        em__uncaught(emitter, arg);
-    return false;
+    return EM__UNLIKELY(name[0] == 'e') && em__uncaught(emitter, name, arg);
 }
 
+/* Call the listeners of EM_ANY or EM_ERROR_MONITOR on behalf of an event. */
+static void emit_aside(em_emitter *emitter, em__core *core, em__kind kind,
+                       const char *name, void *arg)
+{
+    em__event *event = core->extra->reserved[kind];
+
+    if (event && event->live > 0)
+        (void)emit_event(emitter, core, event, name, arg);
+}
+
+/* The event's own frame is begun before EM_ANY is told, since what is added
+ * from then on waits, and after EM_ERROR_MONITOR was: for Node that is another
+ * emit.  'error' is handled if a listener is left when all that is over. */
+static bool emit_watched(em_emitter *emitter, em__core *core, em__event *event,
+                         const char *name, void *arg)
+{
+    em__kind kind = event ? (em__kind)event->kind : em__kind_of(name);
+    em__frame frame;
+    bool heard;
+
+    em__enter(core, &frame, EM__HOLDS, event);
+    frame.name = event ? event->name : name;
+    if (kind == EM__ERROR) {
+        emit_aside(emitter, core, EM__MONITOR, frame.name, arg);
+        event = em__table_find(core, name);
+    }
+    begin(core, &frame, event, event ? event->name : name);
+    heard = event && event->live > 0;
+    if (kind == EM__ORDINARY || kind == EM__ERROR)
+        emit_aside(emitter, core, EM__ANY, frame.name, arg);
+    if (kind == EM__ERROR)
+        heard = event && (event->live > 0 || event->held);
+    run(emitter, core, &frame, arg);
+    if (!heard && !em__dying(emitter)) {
+        core->frame = frame.up;
+        return unheard(emitter, name, arg);
+    }
+    leave(emitter, core, event);
+    return heard;
+}
+
+static EM__APART bool emit_special(em_emitter *emitter, em__core *core,
+                                   const char *name, void *arg)
+{
+    em__event *event = em__table_find(core, name);
+    em__kind kind = event ? (em__kind)event->kind : em__kind_of(name);
+
+    if (kind >= EM__MONITOR || em__dying(emitter))
+        return false;
+    return emit_watched(emitter, core, event, name, arg);
+}
+
+static EM__APART bool emit_found(em_emitter *emitter, em__core *core,
+                                 em__event *event, void *arg)
+{
+    if (EM__UNLIKELY(em__dying(emitter)))
+        return false;
+    return emit_event(emitter, core, event, event->name, arg);
+}
+
+static EM__APART bool emit_by_text(em_emitter *emitter, em__core *core,
+                                   const char *name, void *arg)
+{
+    em__event *event;
+
+    if (core->extra && core->extra->special)
+        return emit_special(emitter, core, name, arg);
+    event = em__table_find(core, name);
+    if (!event || event->live == 0)
+        return unheard(emitter, name, arg);
+    return emit_found(emitter, core, event, arg);
+}
+
+/* Each way out is a tail call, and what a name costs that is known by its
+ * address is a few loads.  An emitter with special listeners knows none. */
 bool em_emit(em_emitter *emitter, const char *name, void *arg)
 {
     em__core *core;
     em__event *event;
 
-    if (!emitter || !name)
+    if (EM__UNLIKELY(!emitter || !name))
         return false;
+    EM__CHECK_THREAD(emitter);
     core = em__private(emitter)->core;
     if (!core)
         return unheard(emitter, name, arg);
-    event = em__table_find(core, name);
-    if (!event || event->live == 0)
+    event = em__table_known(core, name);
+    if (!event)
+        return emit_by_text(emitter, core, name, arg);
+    if (event->live == 0)
         return unheard(emitter, name, arg);
-    if (EM__UNLIKELY(em__dying(emitter)))
-        return false;
-    emit_event(emitter, core, event, arg);
-    return true;
+    return emit_found(emitter, core, event, arg);
 }

@@ -18,6 +18,7 @@
 #include "events/emitter.h"
 #include "events/event.h"
 #include "events/listener.h"
+#include "events/name.h"
 #include "events/table.h"
 
 void em_emitter_init(em_emitter *emitter, em_loop *loop, em_free_fn *free_fn)
@@ -123,17 +124,31 @@ static em_listener *collect_all(em__core *core)
     return first;
 }
 
+/* Listeners elsewhere that this emitter owns go, one after the other, since
+ * those who are told may remove others.  A forward that is just being made from
+ * here finds no list to leave. */
+static void cut_ties(em__extra *extra)
+{
+    while (!em__list_empty(&extra->owned))
+        em_listener_remove(
+            &em__container(extra->owned.next, em__bound, owned)->base);
+    while (!em__list_empty(&extra->forwards))
+        em__list_remove(extra->forwards.next);
+}
+
 /* All listeners are off before the first free_data runs, since that may use
  * the handle of another. */
 static void free_core(em__core *core)
 {
-    em_listener *listeners;
+    em_listener *listeners = collect_all(core);
+    em__extra *extra = core->extra;
 
-    listeners = collect_all(core);
+    if (extra)
+        cut_ties(extra);
     em__table_free(core);
-    if (core->extra)
-        em__free(core->extra->name);
-    em__free(core->extra);
+    if (extra && extra->name)
+        em__name_release(extra->name);
+    em__free(extra);
     em__free(core);
     em__listeners_drop(listeners);
 }

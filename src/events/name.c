@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Name: strings of which there is one copy each, known by its address.
  *
- * One table for the process, behind one lock, which is held for a look-up at
- * most and round a fork, so that a child finds it free.  Emitting never comes
- * here, nor does adding a listener to an event that the emitter knows.  With
- * its last name the table gives back all its memory. */
+ * One table for the process, behind the layer's lock, which is held for a
+ * look-up at most.  Emitting never comes here, nor does adding a listener to an
+ * event that the emitter knows.  With its last name the table gives back all
+ * its memory. */
 
 #include <config.h>
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,12 +16,11 @@
 #include <emitter/name.h>
 
 #include "base/alloc.h"
+#include "events/lock.h"
 #include "events/name.h"
 
 enum { SMALLEST = 64 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 static em__name *smallest[SMALLEST];
 static struct {
     em__name **buckets;
@@ -33,28 +31,6 @@ static struct {
 
 const char EM_ERROR_MONITOR[] = "errorMonitor\0011";
 const char EM_ANY[] = "any\0012";
-
-static void before_fork(void)
-{
-    (void)pthread_mutex_lock(&lock);
-}
-
-static void after_fork(void)
-{
-    (void)pthread_mutex_unlock(&lock);
-}
-
-/* Without memory for the handlers only a fork amid a look-up would suffer. */
-static void watch_forks(void)
-{
-    (void)pthread_atfork(before_fork, after_fork, after_fork);
-}
-
-static void take_lock(void)
-{
-    (void)pthread_once(&once, watch_forks);
-    (void)pthread_mutex_lock(&lock);
-}
 
 /* Eight bytes a step, each step one multiplication: the hash is on the path of
  * every emit from a buffer, where a byte a step would cost more than all else.
@@ -184,11 +160,11 @@ const char *em__name_hold(const char *text, uint64_t hash)
 {
     em__name *name;
 
-    take_lock();
+    em__lock();
     name = find_or_make(text, hash);
     if (name)
         name->emitters++;
-    (void)pthread_mutex_unlock(&lock);
+    em__unlock();
     return name ? name->text : NULL;
 }
 
@@ -197,11 +173,11 @@ void em__name_release(const char *text)
     uint64_t hash = em__name_hash_of(text);
     em__name **at;
 
-    take_lock();
+    em__lock();
     at = find(text, hash);
     (*at)->emitters--;
     remove_unused(at);
-    (void)pthread_mutex_unlock(&lock);
+    em__unlock();
 }
 
 const char *em_intern(const char *text)
@@ -212,11 +188,11 @@ const char *em_intern(const char *text)
     if (!text)
         return NULL;
     hash = em__name_hash(text);
-    take_lock();
+    em__lock();
     name = find_or_make(text, hash);
     if (name)
         name->users++;
-    (void)pthread_mutex_unlock(&lock);
+    em__unlock();
     return name ? name->text : NULL;
 }
 
@@ -228,13 +204,13 @@ void em_name_unref(const char *text)
     if (!text)
         return;
     hash = em__name_hash(text);
-    take_lock();
+    em__lock();
     at = find(text, hash);
     if (*at && (*at)->text == text && (*at)->users > 0) {
         (*at)->users--;
         remove_unused(at);
     }
-    (void)pthread_mutex_unlock(&lock);
+    em__unlock();
 }
 
 /* A serial of which nobody holds the name already, as an ordinary string. */
@@ -264,13 +240,13 @@ const char *em_symbol(const char *description)
     text = em__malloc(size);
     if (!text)
         return NULL;
-    take_lock();
+    em__lock();
     name = make_symbol(description, text, size);
     if (name) {
         name->users++;
         insert(name);
     }
-    (void)pthread_mutex_unlock(&lock);
+    em__unlock();
     em__free(text);
     return name ? name->text : NULL;
 }
@@ -288,10 +264,10 @@ const char *em_symbol_description(const char *text)
     if (strcmp(text, EM_ANY) == 0)
         return "any";
     hash = em__name_hash(text);
-    take_lock();
+    em__lock();
     name = *find(text, hash);
     if (name && name->symbol > 0)
         description = name->text + strlen(name->text) + 1;
-    (void)pthread_mutex_unlock(&lock);
+    em__unlock();
     return description;
 }

@@ -9,6 +9,7 @@
 #include "events/event.h"
 #include "events/remove.h"
 #include "events/table.h"
+#include "events/thread.h"
 
 void em__detach(em__core *core, em__event *event, uint32_t index,
                 em__removed *removed)
@@ -32,7 +33,8 @@ void em__detach(em__core *core, em__event *event, uint32_t index,
     em__event_kill(core, event, index);
 }
 
-void em__announce(em_emitter *emitter, em__core *core, em__removed *removed)
+void em__announce_removal(em_emitter *emitter, em__core *core,
+                          em__removed *removed)
 {
     if (!em__removal_is_watched(core) || em__dying(emitter))
         return;
@@ -44,61 +46,195 @@ void em__announce(em_emitter *emitter, em__core *core, em__removed *removed)
                    &removed->info);
 }
 
-/* The hold of the slot passes to this function, unless the slot stays for the
- * emits of an EM_SNAPSHOT, which then let go of it. */
 void em__remove(em_emitter *emitter, em__core *core, em__event *event,
                 uint32_t index)
 {
     em__removed removed;
 
     em__detach(core, event, index, &removed);
-    em__announce(emitter, core, &removed);
+    em__announce_removal(emitter, core, &removed);
     if (removed.listener && !removed.listener->kept)
         em__listener_drop(removed.listener);
 }
 
-/* The newest of the listeners with that fn and data; event->end: none. */
-static uint32_t find(const em__event *event, em_listener_fn *fn,
+/* The same at a user's wish: calls that wait on another loop go too. */
+static void remove_for_good(em_emitter *emitter, em__core *core,
+                            em__event *event, uint32_t index)
+{
+    em_listener *listener = em__slot_listener(&event->slots[index]);
+
+    if (listener)
+        em__listener_cancel(listener);
+    em__remove(emitter, core, event, index);
+}
+
+static bool is_on(const em__slot *slot)
+{
+    const em_listener *listener = em__slot_listener(slot);
+
+    return listener ? listener->emitter != NULL : slot->more != EM__DEAD;
+}
+
+/* --- one --- */
+
+typedef struct wanted {
+    em_listener_fn *fn;
+    void *data;
+} wanted;
+
+static bool matches(const em__slot *slot, const void *data)
+{
+    const wanted *w = data;
+
+    return slot->fn == w->fn && slot->data == w->data;
+}
+
+/* The newest; event->end: none. */
+static uint32_t find(const em__event *event, em__match_fn *match,
                      const void *data)
 {
-    const em_listener *listener;
     uint32_t i;
 
     for (i = event->end; i > event->begin; i--) {
-        const em__slot *slot = &event->slots[i - 1];
-
-        if (slot->fn != fn || slot->data != data)
-            continue;
-        listener = em__slot_listener(slot);
-        if (!listener || listener->emitter)
+        if (match(&event->slots[i - 1], data) && is_on(&event->slots[i - 1]))
             return i - 1;
     }
     return event->end;
 }
 
-int em_off(em_emitter *emitter, const char *name, em_listener_fn *fn,
-           void *data)
+int em__off(em_emitter *emitter, const char *name, em__match_fn *match,
+            const void *data)
 {
-    em__core *core;
-    em__event *event;
+    em__core *core = em__private(emitter)->core;
+    em__event *event = core ? em__table_find(core, name) : NULL;
     em__frame frame;
     uint32_t index;
 
-    if (!emitter || !name || !fn)
-        return -EINVAL;
-    core = em__private(emitter)->core;
-    event = core ? em__table_find(core, name) : NULL;
     if (!event)
         return -ENOENT;
-    index = find(event, fn, data);
+    index = find(event, match, data);
     if (index == event->end)
         return -ENOENT;
-    if (!core->extra && event->slots[index].more <= EM__ONCE) {
+    if (event->slots[index].more <= EM__ONCE && !em__removal_is_watched(core)) {
         em__event_kill(core, event, index);
         return 0;
     }
     em__enter(core, &frame, EM__HOLDS, event);
-    em__remove(emitter, core, event, index);
+    remove_for_good(emitter, core, event, index);
     (void)em__leave(emitter, core);
     return 0;
+}
+
+int em_off(em_emitter *emitter, const char *event, em_listener_fn *fn,
+           void *data)
+{
+    const wanted w = { fn, data };
+
+    if (!emitter || !event || !fn)
+        return -EINVAL;
+    EM__CHECK_THREAD(emitter);
+    return em__off(emitter, event, matches, &w);
+}
+
+void em_listener_remove(em_listener *listener)
+{
+    em_emitter *emitter;
+    em__core *core;
+    em__frame frame;
+
+    if (!listener)
+        return;
+    emitter = listener->emitter;
+    if (!emitter) {
+        em__listener_cancel(listener);
+        return;
+    }
+    EM__CHECK_THREAD(emitter);
+    core = em__private(emitter)->core;
+    em__enter(core, &frame, EM__HOLDS, listener->event);
+    remove_for_good(emitter, core, listener->event, listener->slot);
+    (void)em__leave(emitter, core);
+}
+
+/* --- many --- */
+
+/* Those of one event that match (match NULL: all), newest first; how many. */
+static int remove_matching(em_emitter *emitter, em__core *core,
+                           em__event *event, em__match_fn *match,
+                           const void *data)
+{
+    em__frame frame;
+    int count = 0;
+
+    em__enter(core, &frame, EM__VISITS, event);
+    frame.cursor = event->end;
+    frame.end = event->begin;
+    while (frame.cursor > frame.end && !em__dying(emitter)) {
+        const em__slot *slot = &event->slots[--frame.cursor];
+
+        if (!is_on(slot) || (match && !match(slot, data)))
+            continue;
+        remove_for_good(emitter, core, event, frame.cursor);
+        count++;
+    }
+    core->frame = frame.up;
+    return count;
+}
+
+static int remove_everywhere(em_emitter *emitter, em__match_fn *match,
+                             const void *data)
+{
+    em__core *core = em__private(emitter)->core;
+    em__event *event;
+    em__frame frame;
+    int count = 0;
+
+    if (!core)
+        return 0;
+    em__table_walk(core, &frame);
+    while (!em__dying(emitter) && (event = em__table_next(core, &frame))) {
+        if (event->kind != EM__REMOVE_LISTENER)
+            count += remove_matching(emitter, core, event, match, data);
+    }
+    if (em__removal_is_watched(core))
+        count += remove_matching(emitter, core,
+                                 core->extra->reserved[EM__REMOVE_LISTENER],
+                                 match, data);
+    (void)em__leave(emitter, core);
+    return count;
+}
+
+int em_off_all(em_emitter *emitter, const char *name)
+{
+    em__core *core;
+    em__event *event;
+    em__frame frame;
+    int count;
+
+    if (!emitter)
+        return -EINVAL;
+    EM__CHECK_THREAD(emitter);
+    if (!name)
+        return remove_everywhere(emitter, NULL, NULL);
+    core = em__private(emitter)->core;
+    event = core ? em__table_find(core, name) : NULL;
+    if (!event)
+        return 0;
+    em__enter(core, &frame, EM__HOLDS, event);
+    count = remove_matching(emitter, core, event, NULL, NULL);
+    (void)em__leave(emitter, core);
+    return count;
+}
+
+static bool has_data(const em__slot *slot, const void *data)
+{
+    return slot->data == data;
+}
+
+int em_off_data(em_emitter *emitter, void *data)
+{
+    if (!emitter)
+        return -EINVAL;
+    EM__CHECK_THREAD(emitter);
+    return remove_everywhere(emitter, has_data, data);
 }

@@ -28,10 +28,18 @@ void em__detach(em__core *core, em__event *event, uint32_t index,
                 em__removed *removed);
 
 /* Emit 'removeListener'.  A frame must hold the emitter and the event. */
-void em__announce(em_emitter *emitter, em__core *core, em__removed *removed);
+void em__announce_removal(em_emitter *emitter, em__core *core,
+                          em__removed *removed);
 
-/* All of it, inside a frame that holds the emitter and the event. */
+/* Both, and the hold of the slot is given back, unless the slot stays for the
+ * emits of an EM_SNAPSHOT.  Inside a frame that holds emitter and event. */
 void em__remove(em_emitter *emitter, em__core *core, em__event *event,
                 uint32_t index);
+
+typedef bool em__match_fn(const em__slot *slot, const void *wanted);
+
+/* Remove the newest listener that matches, for good.  0 or -ENOENT. */
+int em__off(em_emitter *emitter, const char *name, em__match_fn *match,
+            const void *wanted);
 
 #endif

@@ -42,7 +42,7 @@ em__kind em__kind_of(const char *name)
 
 static em__bucket *bucket_of(em__extra *extra, const char *name, uint64_t hash)
 {
-    size_t mask = ((size_t)1 << extra->bits) - 1;
+    size_t mask = ((size_t)1 << (64 - extra->shift)) - 1;
     size_t i = hash & mask;
 
     while (extra->buckets[i].event &&
@@ -152,7 +152,7 @@ static void insert(em__extra *extra, em__event *event)
 
 static void fill(em__extra *extra)
 {
-    size_t size = (size_t)1 << extra->bits;
+    size_t size = (size_t)1 << (64 - extra->shift);
     uint32_t i;
 
     memset(extra->near, 0, size * sizeof(em__event *));
@@ -185,7 +185,7 @@ static int allocate(em__extra *extra, uint32_t capacity)
     extra->near = (em__event **)(void *)(buckets + size);
     extra->order = order;
     extra->capacity = capacity;
-    extra->bits = (uint32_t)__builtin_ctz(capacity) + 1;
+    extra->shift = 63 - (uint32_t)__builtin_ctz(capacity);
     em__free(old);
     return 0;
 }

@@ -44,7 +44,21 @@ static inline em__event **em__table_guess(em__extra *extra, const char *name)
 {
     uint64_t hash = (uintptr_t)name * UINT64_C(0x9e3779b97f4a7c15);
 
-    return &extra->near[hash >> (64 - extra->bits)];
+    return &extra->near[hash >> extra->shift];
+}
+
+/* The event whose interned name this is, if emitting it means nothing but
+ * calling its listeners; NULL: it must be looked at. */
+static inline em__event *em__table_known(em__core *core, const char *name)
+{
+    em__extra *extra = core->extra;
+    em__event *event = &core->first;
+
+    if (extra && extra->special)
+        return NULL;
+    if (extra && extra->near)
+        event = *em__table_guess(extra, name);
+    return event && event->name == name ? event : NULL;
 }
 
 /* The event of that name, NULL if the emitter does not know it. */

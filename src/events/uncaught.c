@@ -3,15 +3,25 @@
 
 #include <config.h>
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "events/core.h"
+#include "events/lock.h"
+#include "events/name.h"
+#include "events/thread.h"
 #include "events/uncaught.h"
 
 enum { MESSAGE_SIZE = 512 };
+
+static const char unspecified[] = "unspecified error";
+
+static struct {
+    em_uncaught_fn *fn;
+    void *data;
+} hook; /* under the layer's lock */
 
 static void print_and_abort(em_emitter *emitter, const em_error *error,
                             void *data)
@@ -23,38 +33,78 @@ static void print_and_abort(em_emitter *emitter, const em_error *error,
     abort();
 }
 
-static const char *name_of(em_emitter *emitter)
+void em_set_uncaught(em_uncaught_fn *fn, void *data)
 {
-    const em__core *core = em__private(emitter)->core;
-
-    return core && core->extra ? core->extra->name : NULL;
+    em__lock();
+    hook.fn = fn;
+    hook.data = data;
+    em__unlock();
 }
 
-void em__uncaught(em_emitter *emitter, const em_error *error)
+static void call_hook(em_emitter *emitter, const em_error *error)
 {
-    em_error complete = { 0, "unspecified error", name_of(emitter) };
+    em_uncaught_fn *fn;
+    void *data;
 
-    if (em__dying(emitter))
-        return;
+    em__lock();
+    fn = hook.fn ? hook.fn : print_and_abort;
+    data = hook.data;
+    em__unlock();
+    fn(emitter, error, data);
+}
+
+/* The emitter's name, held because a listener may give it another one; finding
+ * one that exists takes no memory. */
+static const char *hold_name(em_emitter *emitter)
+{
+    const em__core *core = em__private(emitter)->core;
+    const char *name = core && core->extra ? core->extra->name : NULL;
+
+    return name ? em__name_hold(name, em__name_hash_of(name)) : NULL;
+}
+
+static void release_name(const char *name)
+{
+    if (name)
+        em__name_release(name);
+}
+
+bool em__uncaught(em_emitter *emitter, const char *event, const em_error *error)
+{
+    em_error complete = { 0, unspecified, NULL };
+    const char *name;
+
+    if (strcmp(event, "error") != 0 || em__dying(emitter))
+        return false;
+    name = hold_name(emitter);
+    complete.origin = name;
     if (error)
         complete = *error;
     if (!complete.message)
-        complete.message = "unspecified error";
-    print_and_abort(emitter, &complete, NULL);
+        complete.message = unspecified;
+    call_hook(emitter, &complete);
+    release_name(name);
+    return false;
 }
 
 bool em_emit_error(em_emitter *emitter, int code, const char *format, ...)
 {
     char message[MESSAGE_SIZE];
     em_error error = { .code = code, .message = message };
+    const char *name;
     va_list arguments;
+    bool heard;
 
     if (!emitter || !format)
         return false;
+    EM__CHECK_THREAD(emitter);
     va_start(arguments, format);
     if (vsnprintf(message, sizeof(message), format, arguments) < 0)
         message[0] = '\0';
     va_end(arguments);
-    error.origin = name_of(emitter);
-    return em_emit(emitter, "error", &error);
+    name = hold_name(emitter);
+    error.origin = name;
+    heard = em_emit(emitter, "error", &error);
+    release_name(name);
+    return heard;
 }

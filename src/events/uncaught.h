@@ -6,7 +6,9 @@
 
 #include <emitter/emitter.h>
 
-/* Nobody listened to an 'error': call the hook. */
-void em__uncaught(em_emitter *emitter, const em_error *error);
+/* Nobody listened to this event.  If it is 'error', call the hook.  False, for
+ * em_emit to return. */
+bool em__uncaught(em_emitter *emitter, const char *event,
+                  const em_error *error);
 
 #endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* Typed: events whose argument and listeners the compiler checks. */
+
+#ifndef EMITTER_TYPED_H
+#define EMITTER_TYPED_H
+
+#include <stdbool.h>
+
+#include <emitter/emitter.h>
+
+/* EM_EVENT(dummy, cooked, struct chicken *) at file scope, without a semicolon,
+ * declares for the event "cooked", whose argument is a pointer of that type:
+ *
+ *   int  dummy_on_cooked(em_emitter *, dummy_cooked_fn *, void *data);
+ *   int  dummy_once_cooked(em_emitter *, dummy_cooked_fn *, void *data);
+ *   int  dummy_off_cooked(em_emitter *, dummy_cooked_fn *, void *data);
+ *   bool dummy_emit_cooked(em_emitter *, struct chicken *);
+ *
+ * where a listener is a void (em_emitter *, struct chicken *, void *data).  The
+ * four do what em_on, em_once, em_off and em_emit do, and typed and other
+ * listeners of one event run side by side. */
+#define EM_EVENT(prefix, event, type)                                          \
+    typedef void prefix##_##event##_fn(em_emitter *emitter, type arg,          \
+                                       void *data);                            \
+    static inline void prefix##_call_##event(em_emitter *emitter, void *arg,   \
+                                             void *data)                       \
+    {                                                                          \
+        const em_typed *typed = (const em_typed *)data;                        \
+                                                                               \
+        ((prefix##_##event##_fn *)typed->fn)(emitter, (type)arg, typed->data); \
+    }                                                                          \
+    static inline int prefix##_on_##event(                                     \
+        em_emitter *emitter, prefix##_##event##_fn *fn, void *data)            \
+    {                                                                          \
+        return em_typed_on(emitter, #event, prefix##_call_##event,             \
+                           (em_typed_fn *)fn, data, false);                    \
+    }                                                                          \
+    static inline int prefix##_once_##event(                                   \
+        em_emitter *emitter, prefix##_##event##_fn *fn, void *data)            \
+    {                                                                          \
+        return em_typed_on(emitter, #event, prefix##_call_##event,             \
+                           (em_typed_fn *)fn, data, true);                     \
+    }                                                                          \
+    static inline int prefix##_off_##event(                                    \
+        em_emitter *emitter, prefix##_##event##_fn *fn, void *data)            \
+    {                                                                          \
+        return em_typed_off(emitter, #event, (em_typed_fn *)fn, data);         \
+    }                                                                          \
+    static inline bool prefix##_emit_##event(em_emitter *emitter, type arg)    \
+    {                                                                          \
+        return em_emit(emitter, #event, (void *)arg);                          \
+    }
+
+/* What EM_EVENT is made of: fn is only ever called as what it is, by `call`,
+ * whose data is an em_typed. */
+typedef void em_typed_fn(void);
+typedef struct em_typed {
+    em_typed_fn *fn;
+    void *data;
+} em_typed;
+
+EM_BEGIN_DECLS
+
+int em_typed_on(em_emitter *emitter, const char *event, em_listener_fn *call,
+                em_typed_fn *fn, void *data, bool once);
+int em_typed_off(em_emitter *emitter, const char *event, em_typed_fn *fn,
+                 void *data);
+
+EM_END_DECLS
+
+#endif
