@@ -152,6 +152,14 @@ bool em_emit_error(em_emitter *emitter, int code, const char *format, ...)
 #endif
     ;
 
+/* Emit on the thread of the emitter's loop.  Any thread.  Every post is
+ * delivered, in posting order; it holds the emitter and keeps the loop alive;
+ * free_arg, which may be NULL, is called there once, delivered or not.  Returns
+ * 0, -EINVAL if there is no loop, -ENOMEM, -ECHILD, or -ESHUTDOWN if the
+ * emitter is dying or the loop gone; then arg is still the caller's. */
+int em_post(em_emitter *emitter, const char *event, void *arg,
+            void (*free_arg)(void *arg));
+
 /* Emit on `to` whatever `from` emits of this event, EM_ANY being every one
  * under its own name; undone when either goes.  Returns 0, -EINVAL if they are
  * of different loops, -ELOOP if it came back to `from`, -ENOMEM, -ESHUTDOWN; or
