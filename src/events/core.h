@@ -74,6 +74,7 @@ typedef struct em__event {
 
 typedef enum em__frame_kind {
     EM__EMITS,    /* calls the slots from cursor to end */
+    EM__EMITS_AS, /* the same under a name of its own */
     EM__VISITS,   /* looks at the slots between cursor and end */
     EM__HOLDS,    /* keeps the emitter and the event, if there is one */
     EM__RESERVES, /* also keeps a slot free in the event */
@@ -83,11 +84,11 @@ typedef enum em__frame_kind {
 typedef struct em__frame em__frame;
 struct em__frame {
     em__frame *up;
-    const char *name; /* for em_event */
-    em__event *event;
     uint32_t cursor, end;
+    em__event *event;
     em__frame_kind kind;
-    size_t serial; /* EM_SNAPSHOT: what came off after it is still called */
+    const char *name; /* for em_event, unless it is that of the event */
+    size_t serial;    /* EM_SNAPSHOT: what came off after it is still called */
 };
 
 typedef struct em__bucket {
@@ -95,14 +96,21 @@ typedef struct em__bucket {
     em__event *event;
 } em__bucket;
 
+/* The event whose name was last found at an address; NULL: various names were,
+ * so it is a buffer, and guessing is no use. */
+typedef struct em__guess {
+    const char *address;
+    em__event *event;
+} em__guess;
+
 /* What only some emitters need: several events, or settings. */
 typedef struct em__extra {
+    em__guess *guesses;  /* by the address of the name, in pairs */
+    em__bucket *buckets; /* by its hash; both twice the capacity */
     em__event **order;   /* events, the oldest first; some places are NULL */
-    em__event **near;    /* guesses, by the address of the name */
-    em__bucket *buckets; /* by the hash of the name; twice the capacity */
+    uint32_t shift;      /* leaves the bits of an index into guesses */
     uint32_t used, count, capacity;
-    uint32_t shift; /* leaves as many bits as an index into these two has */
-    bool special;   /* an emit may have more to do than call listeners */
+    bool special; /* an emit may have more to do than call listeners */
     bool snapshot;
     bool limited; /* limit was set, else the default counts */
     unsigned limit;
@@ -162,12 +170,19 @@ static inline em_listener *em__slot_listener(const em__slot *slot)
 em__core *em__core_make(em_emitter *emitter);
 em__extra *em__extra_make(em__core *core);
 
+static inline const char *em__frame_name(const em__frame *frame)
+{
+    if (!frame)
+        return NULL;
+    return frame->kind == EM__EMITS ? frame->event->name : frame->name;
+}
+
 /* Put a frame that holds the emitter and `event`, which may be NULL. */
 static inline void em__enter(em__core *core, em__frame *frame,
                              em__frame_kind kind, em__event *event)
 {
     *frame = (em__frame){ .up = core->frame,
-                          .name = core->frame ? core->frame->name : NULL,
+                          .name = em__frame_name(core->frame),
                           .event = event,
                           .kind = kind };
     core->frame = frame;

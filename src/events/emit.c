@@ -84,18 +84,23 @@ static void call_marked(em_emitter *emitter, em__core *core, em__frame *frame,
         call_listener(emitter, core, frame, index, arg);
 }
 
+static inline void call(em_emitter *emitter, em__core *core, em__frame *frame,
+                        const em__slot *slot, uint32_t index, void *arg)
+{
+    if (EM__LIKELY(slot->more == EM__PLAIN))
+        slot->fn(emitter, arg, slot->data);
+    else
+        call_marked(emitter, core, frame, index, arg);
+}
+
 /* Call what is between the frame's cursor and its end. */
-static inline void run(em_emitter *emitter, em__core *core, em__frame *frame,
-                       void *arg)
+static EM__APART void run(em_emitter *emitter, em__core *core, em__frame *frame,
+                          void *arg)
 {
     while (frame->cursor < frame->end && !em__dying(emitter)) {
         const uint32_t index = frame->cursor++;
-        const em__slot *slot = &frame->event->slots[index];
 
-        if (EM__LIKELY(slot->more == EM__PLAIN))
-            slot->fn(emitter, arg, slot->data);
-        else
-            call_marked(emitter, core, frame, index, arg);
+        call(emitter, core, frame, &frame->event->slots[index], index, arg);
     }
 }
 
@@ -112,59 +117,43 @@ static void sweep(em_emitter *emitter, em__core *core, em__event *event)
     (void)em__leave(emitter, core);
 }
 
-/* What is left to do behind an emit, in the rare case that something is. */
-static void clean_up(em_emitter *emitter, em__core *core, em__event *event)
-{
-    if (event && event->held)
-        sweep(emitter, core, event);
-    else
-        em__destroy_if_ready(emitter);
-}
-
-/* Set a frame at the beginning of an event, NULL being one without listeners.
- * The emit counts as under way from here on. */
-static inline void begin(em__core *core, em__frame *frame, em__event *event,
-                         const char *name)
+/* Begin to emit an event, NULL being one without listeners, in a frame that is
+ * there already. */
+static void begin(em__core *core, em__frame *frame, em__event *event,
+                  const char *name)
 {
     frame->name = name;
     frame->event = event;
     frame->cursor = event ? event->begin : 0;
     frame->end = event ? event->end : 0;
-    frame->kind = EM__EMITS;
-    if (EM__UNLIKELY(core->extra != NULL))
-        frame->serial = core->extra->serial;
+    frame->kind = EM__EMITS_AS;
+    frame->serial = core->extra ? core->extra->serial : 0;
 }
 
-static inline void enter(em__core *core, em__frame *frame)
-{
-    frame->up = core->frame;
-    core->frame = frame;
-}
-
-static inline void leave(em_emitter *emitter, em__core *core, em__event *event)
+static void leave(em_emitter *emitter, em__core *core, em__event *event)
 {
     core->frame = core->frame->up;
-    if (EM__UNLIKELY((event && event->held) || em__dying(emitter)))
-        clean_up(emitter, core, event);
+    if (event && event->held)
+        sweep(emitter, core, event);
+    else if (em__dying(emitter))
+        em__destroy_if_ready(emitter);
 }
 
-/* True, for em_emit to return. */
-static inline bool emit_event(em_emitter *emitter, em__core *core,
-                              em__event *event, const char *name, void *arg)
+static void emit_as(em_emitter *emitter, em__core *core, em__event *event,
+                    const char *name, void *arg)
 {
     em__frame frame;
 
+    em__enter(core, &frame, EM__EMITS_AS, event);
     begin(core, &frame, event, name);
-    enter(core, &frame);
     run(emitter, core, &frame, arg);
     leave(emitter, core, event);
-    return true;
 }
 
 void em__emit_event(em_emitter *emitter, em__core *core, em__event *event,
                     void *arg)
 {
-    (void)emit_event(emitter, core, event, event->name, arg);
+    emit_as(emitter, core, event, event->name, arg);
 }
 
 /* --- what users emit --- */
@@ -172,7 +161,8 @@ void em__emit_event(em_emitter *emitter, em__core *core, em__event *event,
 /* Nobody listens. */
 static bool unheard(em_emitter *emitter, const char *name, void *arg)
 {
-    return EM__UNLIKELY(name[0] == 'e') && em__uncaught(emitter, name, arg);
+    return EM__UNLIKELY(name && name[0] == 'e') &&
+           em__uncaught(emitter, name, arg);
 }
 
 /* Call the listeners of EM_ANY or EM_ERROR_MONITOR on behalf of an event. */
@@ -182,7 +172,7 @@ static void emit_aside(em_emitter *emitter, em__core *core, em__kind kind,
     em__event *event = core->extra->reserved[kind];
 
     if (event && event->live > 0)
-        (void)emit_event(emitter, core, event, name, arg);
+        emit_as(emitter, core, event, name, arg);
 }
 
 /* The event's own frame is begun before EM_ANY is told, since what is added
@@ -227,12 +217,30 @@ static EM__APART bool emit_special(em_emitter *emitter, em__core *core,
     return emit_watched(emitter, core, event, name, arg);
 }
 
+/* The plain case, in which each instruction counts: listeners, and nothing else
+ * to do.  The first one is called without looking into the frame, since it is
+ * often the only one. */
 static EM__APART bool emit_found(em_emitter *emitter, em__core *core,
                                  em__event *event, void *arg)
 {
+    const uint32_t first = event->begin;
+    em__frame frame;
+
     if (EM__UNLIKELY(em__dying(emitter)))
         return false;
-    return emit_event(emitter, core, event, event->name, arg);
+    frame.up = core->frame;
+    frame.cursor = first + 1;
+    frame.end = event->end;
+    frame.event = event;
+    frame.kind = EM__EMITS;
+    core->frame = &frame;
+    call(emitter, core, &frame, &event->slots[first], first, arg);
+    if (frame.cursor < frame.end)
+        run(emitter, core, &frame, arg);
+    core->frame = frame.up;
+    if (EM__UNLIKELY(em__dying(emitter)))
+        em__destroy_if_ready(emitter);
+    return true;
 }
 
 static EM__APART bool emit_by_text(em_emitter *emitter, em__core *core,
@@ -240,7 +248,9 @@ static EM__APART bool emit_by_text(em_emitter *emitter, em__core *core,
 {
     em__event *event;
 
-    if (core->extra && core->extra->special)
+    if (!name)
+        return false;
+    if (core->extra->special)
         return emit_special(emitter, core, name, arg);
     event = em__table_find(core, name);
     if (!event || event->live == 0)
@@ -248,14 +258,27 @@ static EM__APART bool emit_by_text(em_emitter *emitter, em__core *core,
     return emit_found(emitter, core, event, arg);
 }
 
+/* By its text too, when the emitter has but one event. */
+static EM__APART bool emit_only(em_emitter *emitter, em__core *core,
+                                const char *name, void *arg)
+{
+    em__event *event = &core->first;
+
+    if (!name || !event->name || !em__name_equals(event->name, name) ||
+        event->live == 0)
+        return unheard(emitter, name, arg);
+    return emit_found(emitter, core, event, arg);
+}
+
 /* Each way out is a tail call, and what a name costs that is known by its
- * address is a few loads.  An emitter with special listeners knows none. */
+ * address is a few loads.  An emitter with special listeners knows none, and no
+ * event with listeners has the name NULL. */
 bool em_emit(em_emitter *emitter, const char *name, void *arg)
 {
     em__core *core;
     em__event *event;
 
-    if (EM__UNLIKELY(!emitter || !name))
+    if (EM__UNLIKELY(!emitter))
         return false;
     EM__CHECK_THREAD(emitter);
     core = em__private(emitter)->core;
@@ -263,7 +286,8 @@ bool em_emit(em_emitter *emitter, const char *name, void *arg)
         return unheard(emitter, name, arg);
     event = em__table_known(core, name);
     if (!event)
-        return emit_by_text(emitter, core, name, arg);
+        return core->extra ? emit_by_text(emitter, core, name, arg)
+                           : emit_only(emitter, core, name, arg);
     if (event->live == 0)
         return unheard(emitter, name, arg);
     return emit_found(emitter, core, event, arg);

@@ -47,7 +47,7 @@ bool em__event_runs(const em__core *core, const em__event *event)
 {
     const em__frame *frame = core->frame;
 
-    while (frame && (frame->event != event || frame->kind != EM__EMITS))
+    while (frame && (frame->event != event || frame->kind > EM__EMITS_AS))
         frame = frame->up;
     return frame;
 }

@@ -21,6 +21,12 @@
 
 enum { SMALLEST = 64 };
 
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define SHIFT(i) (56 - 8 * (i))
+#else
+#define SHIFT(i) (8 * (i))
+#endif
+
 static em__name *smallest[SMALLEST];
 static struct {
     em__name **buckets;
@@ -32,47 +38,63 @@ static struct {
 const char EM_ERROR_MONITOR[] = "errorMonitor\0011";
 const char EM_ANY[] = "any\0012";
 
-/* Eight bytes a step, each step one multiplication: the hash is on the path of
- * every emit from a buffer, where a byte a step would cost more than all else.
- * The start differs from run to run where addresses do, so that nobody can
- * prepare names that collide. */
+/* One multiplication a word: the hash is on the path of every emit from a
+ * buffer, where one a byte would cost more than all else.  The start differs
+ * from run to run where addresses do, so that nobody can prepare names that
+ * collide. */
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
     hash = (hash ^ word) * UINT64_C(0x9fb21c651e98df25);
     return hash ^ (hash >> 32);
 }
 
-static uint64_t load(const char *text, size_t size)
+/* The next word of a text, as it is in memory but zeros behind the end; whether
+ * it ended.  Byte by byte, since a wider load might read past the end, and
+ * would wait for the writes of a name that was just made. */
+static inline bool next_word(const unsigned char *text, uint64_t *word)
 {
-    uint64_t word = 0;
-
-    memcpy(&word, text, size);
-    return word;
+#define BYTE(i)          \
+    if (text[i] == '\0') \
+        return true;     \
+    *word |= (uint64_t)text[i] << SHIFT(i)
+    *word = 0;
+    BYTE(0);
+    BYTE(1);
+    BYTE(2);
+    BYTE(3);
+    BYTE(4);
+    BYTE(5);
+    BYTE(6);
+    BYTE(7);
+#undef BYTE
+    return false;
 }
 
-uint64_t em__name_hash(const char *text)
+void em__name_key(const char *text, em__key *key)
 {
-    size_t left = strlen(text);
-    uint64_t hash = mix((uintptr_t)&names, left);
+    const unsigned char *at = (const unsigned char *)text;
+    uint64_t hash = (uintptr_t)&names, word;
+    size_t count = 0;
+    bool end;
 
-    if (left >= 8) {
-        for (; left > 8; left -= 8, text += 8)
-            hash = mix(hash, load(text, 8));
-        return mix(hash, load(text + left - 8, 8));
-    }
-    if (left >= 4)
-        return mix(hash, load(text, 4) << 32 | load(text + left - 4, 4));
-    if (left > 0)
-        hash ^= load(text, 1) << 16 | load(text + left / 2, 1) << 8 |
-                load(text + left - 1, 1);
-    return mix(hash, left);
+    do {
+        end = next_word(at, &word);
+        hash = mix(hash, word);
+        if (count < EM__KEY_WORDS)
+            key->words[count] = word;
+        count++;
+        at += sizeof(word);
+    } while (!end);
+    key->text = text;
+    key->hash = hash;
+    key->count = count <= EM__KEY_WORDS ? count : 0;
 }
 
-static em__name **find(const char *text, uint64_t hash)
+static em__name **find(const em__key *key)
 {
-    em__name **at = &names.buckets[hash & (names.size - 1)];
+    em__name **at = &names.buckets[key->hash & (names.size - 1)];
 
-    while (*at && ((*at)->hash != hash || strcmp((*at)->text, text) != 0))
+    while (*at && ((*at)->hash != key->hash || !em__name_is((*at)->text, key)))
         at = &(*at)->next;
     return at;
 }
@@ -100,19 +122,30 @@ static void grow(void)
     names.size = size;
 }
 
-static em__name *make(const char *text, uint64_t hash, size_t symbol)
+/* Of a text of that length, with its zeros. */
+static size_t text_size(size_t length)
 {
-    size_t size = strlen(text) + 1;
+    return (length / sizeof(uint64_t) + 1) * sizeof(uint64_t);
+}
+
+/* The text, zeros to the end of the word, and a symbol's description. */
+static em__name *make(const em__key *key, size_t symbol)
+{
+    size_t length = strlen(key->text);
+    size_t size = text_size(length);
     em__name *name = em__malloc(sizeof(*name) + size + symbol);
 
     if (!name)
         return NULL;
-    *name = (em__name){ .hash = hash, .symbol = symbol };
-    memcpy(name->text, text, size);
-    if (symbol > 0) {
-        memcpy(name->text + size, text, symbol - 1);
-        name->text[size + symbol - 1] = '\0';
-    }
+    *name = (em__name){
+        .hash = key->hash,
+        .size = length + 1,
+        .symbol = symbol,
+    };
+    memset(name->text, 0, size + symbol);
+    memcpy(name->text, key->text, length);
+    if (symbol > 0)
+        memcpy(name->text + size, key->text, symbol - 1);
     return name;
 }
 
@@ -128,13 +161,13 @@ static void insert(em__name *name)
     names.count++;
 }
 
-static em__name *find_or_make(const char *text, uint64_t hash)
+static em__name *find_or_make(const em__key *key)
 {
-    em__name *name = *find(text, hash);
+    em__name *name = *find(key);
 
     if (name)
         return name;
-    name = make(text, hash, 0);
+    name = make(key, 0);
     if (name)
         insert(name);
     return name;
@@ -156,40 +189,49 @@ static void remove_unused(em__name **at)
     names.size = SMALLEST;
 }
 
-const char *em__name_hold(const char *text, uint64_t hash)
+const char *em__name_hold(const em__key *key)
 {
     em__name *name;
 
     em__lock();
-    name = find_or_make(text, hash);
+    name = find_or_make(key);
     if (name)
         name->emitters++;
     em__unlock();
     return name ? name->text : NULL;
 }
 
+void em__name_hold_again(const char *text)
+{
+    em__lock();
+    em__name_of(text)->emitters++;
+    em__unlock();
+}
+
 void em__name_release(const char *text)
 {
-    uint64_t hash = em__name_hash_of(text);
+    em__name *name = em__name_of(text);
     em__name **at;
 
     em__lock();
-    at = find(text, hash);
-    (*at)->emitters--;
+    at = &names.buckets[name->hash & (names.size - 1)];
+    while (*at != name)
+        at = &(*at)->next;
+    name->emitters--;
     remove_unused(at);
     em__unlock();
 }
 
 const char *em_intern(const char *text)
 {
-    uint64_t hash;
     em__name *name;
+    em__key key;
 
     if (!text)
         return NULL;
-    hash = em__name_hash(text);
+    em__name_key(text, &key);
     em__lock();
-    name = find_or_make(text, hash);
+    name = find_or_make(&key);
     if (name)
         name->users++;
     em__unlock();
@@ -199,13 +241,13 @@ const char *em_intern(const char *text)
 void em_name_unref(const char *text)
 {
     em__name **at;
-    uint64_t hash;
+    em__key key;
 
     if (!text)
         return;
-    hash = em__name_hash(text);
+    em__name_key(text, &key);
     em__lock();
-    at = find(text, hash);
+    at = find(&key);
     if (*at && (*at)->text == text && (*at)->users > 0) {
         (*at)->users--;
         remove_unused(at);
@@ -217,15 +259,15 @@ void em_name_unref(const char *text)
 static em__name *make_symbol(const char *description, char *text, size_t size)
 {
     size_t length = strlen(description);
-    uint64_t hash;
+    em__key key;
 
     memcpy(text, description, length);
     do {
         (void)snprintf(text + length, size - length, "\001%" PRIu64,
                        ++names.serial);
-        hash = em__name_hash(text);
-    } while (*find(text, hash));
-    return make(text, hash, length + 1);
+        em__name_key(text, &key);
+    } while (*find(&key));
+    return make(&key, length + 1);
 }
 
 const char *em_symbol(const char *description)
@@ -255,7 +297,7 @@ const char *em_symbol_description(const char *text)
 {
     const char *description = NULL;
     em__name *name;
-    uint64_t hash;
+    em__key key;
 
     if (!text)
         return NULL;
@@ -263,11 +305,11 @@ const char *em_symbol_description(const char *text)
         return "errorMonitor";
     if (strcmp(text, EM_ANY) == 0)
         return "any";
-    hash = em__name_hash(text);
+    em__name_key(text, &key);
     em__lock();
-    name = *find(text, hash);
+    name = *find(&key);
     if (name && name->symbol > 0)
-        description = name->text + strlen(name->text) + 1;
+        description = name->text + text_size(strlen(text));
     em__unlock();
     return description;
 }

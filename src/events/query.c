@@ -18,7 +18,7 @@ const char *em_event(em_emitter *emitter)
         return NULL;
     EM__CHECK_THREAD(emitter);
     core = em__private(emitter)->core;
-    return core && core->frame ? core->frame->name : NULL;
+    return core ? em__frame_name(core->frame) : NULL;
 }
 
 size_t em_listener_count(em_emitter *emitter, const char *name)

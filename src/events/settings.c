@@ -39,12 +39,14 @@ int em_emitter_set_flags(em_emitter *emitter, unsigned flags)
     if (!em__extra_make(core))
         return -ENOMEM;
     core->extra->snapshot = flags & EM_SNAPSHOT;
+    core->extra->special = core->extra->special || core->extra->snapshot;
     return 0;
 }
 
 int em_emitter_set_name(em_emitter *emitter, const char *name)
 {
     em__core *core;
+    em__key key;
 
     if (!emitter || !name)
         return -EINVAL;
@@ -54,7 +56,8 @@ int em_emitter_set_name(em_emitter *emitter, const char *name)
     core = em__core_make(emitter);
     if (!core || !em__extra_make(core))
         return -ENOMEM;
-    name = em__name_hold(name, em__name_hash(name));
+    em__name_key(name, &key);
+    name = em__name_hold(&key);
     if (!name)
         return -ENOMEM;
     if (core->extra->name)

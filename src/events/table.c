@@ -2,10 +2,10 @@
 /* Table: the events of an emitter, by name and by age.
  *
  * Three arrays in one allocation: `order` has the events by age, with NULL
- * where one left its place, `buckets` is open addressing at no more than half
- * load, `near` the guesses.  Events never leave the buckets one by one: a full
- * table drops those that are idle and is built anew, larger if that did not
- * give back a quarter of it. */
+ * where one left its place, `buckets` is open addressing at no more than a
+ * quarter of its load, `guesses` a cache of two ways.  Events never leave the
+ * buckets one by one: a full table drops those that are idle and is built anew,
+ * larger if that did not give back a quarter of it. */
 
 #include <config.h>
 
@@ -14,7 +14,8 @@
 #include "events/name.h"
 #include "events/table.h"
 
-enum { SMALLEST = 4 };
+/* Of the table; and how many of each there are for each event. */
+enum { SMALLEST = 4, GUESSES = 2, BUCKETS = 4 };
 
 em__kind em__kind_of(const char *name)
 {
@@ -40,24 +41,47 @@ em__kind em__kind_of(const char *name)
 
 /* --- look-up --- */
 
-static em__bucket *bucket_of(em__extra *extra, const char *name, uint64_t hash)
+static size_t bucket_mask(const em__extra *extra)
 {
-    size_t mask = ((size_t)1 << (64 - extra->shift)) - 1;
-    size_t i = hash & mask;
-
-    while (extra->buckets[i].event &&
-           (extra->buckets[i].hash != hash ||
-            !em__event_is(extra->buckets[i].event, name)))
-        i = (i + 1) & mask;
-    return &extra->buckets[i];
+    return (size_t)extra->capacity * BUCKETS - 1;
 }
 
-em__event *em__table_search(em__extra *extra, const char *name)
+static em__event *look_up(const em__extra *extra, const em__key *key)
 {
-    em__event *event = bucket_of(extra, name, em__name_hash(name))->event;
+    const size_t mask = bucket_mask(extra);
+    size_t i = key->hash & mask;
+    em__event *event;
 
+    for (; (event = extra->buckets[i].event); i = (i + 1) & mask) {
+        if (extra->buckets[i].hash == key->hash &&
+            em__name_is(event->name, key))
+            break;
+    }
+    return event;
+}
+
+/* An address that had another name before is a buffer from then on, unless the
+ * name is interned there now.  Of a pair the newer one comes first. */
+static void remember(em__guess *guess, const char *name, em__event *event)
+{
+    if (guess->address == name) {
+        guess->event = event->name == name ? event : NULL;
+        return;
+    }
+    guess[0] = guess[-1];
+    guess[-1] = (em__guess){ name, event };
+}
+
+em__event *em__table_search(const em__extra *extra, const char *name,
+                            em__guess *guess)
+{
+    em__event *event;
+    em__key key;
+
+    em__name_key(name, &key);
+    event = look_up(extra, &key);
     if (event)
-        *em__table_guess(extra, name) = event;
+        remember(guess, name, event);
     return event;
 }
 
@@ -142,47 +166,50 @@ em__event *em__table_next(em__core *core, em__frame *frame)
 
 static void insert(em__extra *extra, em__event *event)
 {
-    uint64_t hash = em__name_hash_of(event->name);
-    em__bucket *bucket = bucket_of(extra, event->name, hash);
+    const uint64_t hash = em__name_of(event->name)->hash;
+    const size_t mask = bucket_mask(extra);
+    size_t i = hash & mask;
 
-    bucket->hash = hash;
-    bucket->event = event;
-    *em__table_guess(extra, event->name) = event;
+    while (extra->buckets[i].event)
+        i = (i + 1) & mask;
+    extra->buckets[i] = (em__bucket){ hash, event };
+    remember(em__table_guess(extra, event->name), event->name, event);
 }
 
 static void fill(em__extra *extra)
 {
-    size_t size = (size_t)1 << (64 - extra->shift);
+    size_t size = extra->capacity;
     uint32_t i;
 
-    memset(extra->near, 0, size * sizeof(em__event *));
-    memset(extra->buckets, 0, size * sizeof(em__bucket));
+    memset(extra->guesses, 0, size * GUESSES * sizeof(em__guess));
+    memset(extra->buckets, 0, size * BUCKETS * sizeof(em__bucket));
     for (i = 0; i < extra->used; i++) {
         if (extra->order[i])
             insert(extra, extra->order[i]);
     }
 }
 
-/* Buckets, then near, then order: each twice as many as the next or as large.
- */
+/* Guesses, then buckets, then order. */
 static int allocate(em__extra *extra, uint32_t capacity)
 {
-    size_t size = (size_t)capacity * 2;
-    em__bucket *old = extra->buckets;
+    const size_t each = GUESSES * sizeof(em__guess) +
+                        BUCKETS * sizeof(em__bucket) + sizeof(em__event *);
+    em__guess *old = extra->guesses;
     em__event **order;
     em__bucket *buckets;
+    em__guess *guesses;
 
-    if (capacity > UINT32_MAX / 4)
+    if (capacity > UINT32_MAX / BUCKETS || capacity > SIZE_MAX / each)
         return -1;
-    buckets = em__malloc(size * (sizeof(*buckets) + sizeof(em__event *)) +
-                         capacity * sizeof(em__event *));
-    if (!buckets)
+    guesses = em__malloc(capacity * each);
+    if (!guesses)
         return -1;
-    order = (em__event **)(void *)(buckets + size) + size;
+    buckets = (em__bucket *)(void *)(guesses + (size_t)capacity * GUESSES);
+    order = (em__event **)(void *)(buckets + (size_t)capacity * BUCKETS);
     if (extra->used > 0)
         memcpy(order, extra->order, extra->used * sizeof(em__event *));
+    extra->guesses = guesses;
     extra->buckets = buckets;
-    extra->near = (em__event **)(void *)(buckets + size);
     extra->order = order;
     extra->capacity = capacity;
     extra->shift = 63 - (uint32_t)__builtin_ctz(capacity);
@@ -301,6 +328,7 @@ static em__event *add_event(em__core *core, const char *name)
 {
     em__kind kind = em__kind_of(name);
     em__event *event;
+    em__key key;
 
     if ((kind > EM__ERROR || !first_is_free(core)) && !em__extra_make(core))
         return NULL;
@@ -308,7 +336,8 @@ static em__event *add_event(em__core *core, const char *name)
         if (make_place(core) < 0)
             return NULL;
     }
-    name = em__name_hold(name, em__name_hash(name));
+    em__name_key(name, &key);
+    name = em__name_hold(&key);
     if (!name)
         return NULL;
     event = make_event(core, name, kind);
@@ -340,5 +369,5 @@ void em__table_free(em__core *core)
     }
     em__event_clear(&core->first);
     if (extra)
-        em__free(extra->buckets);
+        em__free(extra->guesses);
 }

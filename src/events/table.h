@@ -13,9 +13,12 @@
 #include <string.h>
 
 #include "events/core.h"
+#include "events/name.h"
 
-/* For the name of an event that is not where its address suggests. */
-em__event *em__table_search(em__extra *extra, const char *name);
+/* The event of that name, found by its hash; NULL: none.  What was guessed for
+ * its address was wrong, and is put right. */
+em__event *em__table_search(const em__extra *extra, const char *name,
+                            em__guess *guess);
 
 /* The same, made if there is none; NULL: no memory. */
 em__event *em__table_obtain(em__core *core, const char *name);
@@ -37,42 +40,46 @@ em__kind em__kind_of(const char *name);
 static inline bool em__event_is(const em__event *event, const char *name)
 {
     return event->name == name ||
-           (event->name && strcmp(event->name, name) == 0);
+           (event->name && em__name_equals(event->name, name));
 }
 
-static inline em__event **em__table_guess(em__extra *extra, const char *name)
+/* Where the guess for an address is, if there is one. */
+static inline em__guess *em__table_guess(const em__extra *extra,
+                                         const char *name)
 {
     uint64_t hash = (uintptr_t)name * UINT64_C(0x9e3779b97f4a7c15);
+    em__guess *guess = &extra->guesses[hash >> extra->shift & ~UINT64_C(1)];
 
-    return &extra->near[hash >> extra->shift];
+    return guess->address == name ? guess : guess + 1;
 }
 
 /* The event whose interned name this is, if emitting it means nothing but
  * calling its listeners; NULL: it must be looked at. */
 static inline em__event *em__table_known(em__core *core, const char *name)
 {
-    em__extra *extra = core->extra;
+    const em__extra *extra = core->extra;
     em__event *event = &core->first;
 
     if (extra && extra->special)
         return NULL;
-    if (extra && extra->near)
-        event = *em__table_guess(extra, name);
+    if (extra && extra->guesses)
+        event = em__table_guess(extra, name)->event;
     return event && event->name == name ? event : NULL;
 }
 
 /* The event of that name, NULL if the emitter does not know it. */
 static inline em__event *em__table_find(em__core *core, const char *name)
 {
-    em__extra *extra = core->extra;
-    em__event *event;
+    const em__extra *extra = core->extra;
+    em__guess *guess;
 
-    if (!extra || !extra->near)
+    if (!extra || !extra->guesses)
         return em__event_is(&core->first, name) ? &core->first : NULL;
-    event = *em__table_guess(extra, name);
-    if (event && em__event_is(event, name))
-        return event;
-    return em__table_search(extra, name);
+    guess = em__table_guess(extra, name);
+    if (guess->address == name && guess->event &&
+        em__event_is(guess->event, name))
+        return guess->event;
+    return em__table_search(extra, name, guess);
 }
 
 #endif

@@ -53,14 +53,15 @@ static void call_hook(em_emitter *emitter, const em_error *error)
     fn(emitter, error, data);
 }
 
-/* The emitter's name, held because a listener may give it another one; finding
- * one that exists takes no memory. */
+/* The emitter's name, held because a listener may give it another one. */
 static const char *hold_name(em_emitter *emitter)
 {
     const em__core *core = em__private(emitter)->core;
     const char *name = core && core->extra ? core->extra->name : NULL;
 
-    return name ? em__name_hold(name, em__name_hash_of(name)) : NULL;
+    if (name)
+        em__name_hold_again(name);
+    return name;
 }
 
 static void release_name(const char *name)
