@@ -4,12 +4,9 @@
 #include <config.h>
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <emitter.h>
 
@@ -595,33 +592,6 @@ TEST(an_error_event_carries_code_and_message)
     strcpy(expected + 511, " 7");
     assert_marks(expected);
     em_unref(&e);
-}
-
-/* Run fn in a child and return what it wrote to stderr; it must abort. */
-static const char *stderr_of_abort(void (*fn)(void))
-{
-    static char text[1024];
-    int ends[2], status;
-    size_t used = 0;
-    ssize_t n;
-    pid_t child;
-
-    ck_assert_int_eq(pipe(ends), 0);
-    child = fork();
-    if (child == 0) {
-        (void)dup2(ends[1], STDERR_FILENO);
-        (void)signal(SIGABRT, SIG_DFL);
-        fn();
-        _exit(0);
-    }
-    (void)close(ends[1]);
-    while ((n = read(ends[0], text + used, sizeof(text) - 1 - used)) > 0)
-        used += (size_t)n;
-    text[used] = '\0';
-    (void)close(ends[0]);
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    return text;
 }
 
 static void emit_unheard_error(void)

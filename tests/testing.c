@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifdef WITH_EPOLL
 #include <sys/epoll.h>
@@ -295,6 +296,34 @@ static void start_sanitizer_thread(void)
 
     if (__tsan_init && __real_pthread_create(&thread, NULL, nothing, NULL) == 0)
         (void)pthread_join(thread, NULL);
+}
+
+/* --- a program that aborts --- */
+
+const char *stderr_of_abort(void (*fn)(void))
+{
+    static char text[1024];
+    int ends[2], status;
+    size_t used = 0;
+    ssize_t n;
+    pid_t child;
+
+    ck_assert_int_eq(pipe(ends), 0);
+    child = fork();
+    if (child == 0) {
+        (void)dup2(ends[1], STDERR_FILENO);
+        (void)signal(SIGABRT, SIG_DFL);
+        fn();
+        _exit(0);
+    }
+    (void)close(ends[1]);
+    while ((n = read(ends[0], text + used, sizeof(text) - 1 - used)) > 0)
+        used += (size_t)n;
+    text[used] = '\0';
+    (void)close(ends[0]);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    return text;
 }
 
 /* --- suites --- */

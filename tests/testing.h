@@ -70,6 +70,9 @@ void fail_every_call(const char *function, int error);
  * each poller that is built in. */
 bool on_epoll(void);
 
+/* What fn writes to stderr in a child, where it must call abort. */
+const char *stderr_of_abort(void (*fn)(void));
+
 int run_suite(const char *name, const TTest *const *tests, size_t count);
 
 #endif

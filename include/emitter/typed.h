@@ -22,34 +22,41 @@
 #define EM_EVENT(prefix, event, type)                                          \
     typedef void prefix##_##event##_fn(em_emitter *emitter, type arg,          \
                                        void *data);                            \
-    static inline void prefix##_call_##event(em_emitter *emitter, void *arg,   \
-                                             void *data)                       \
+    EM_EVENT_INLINE void prefix##_call_##event(em_emitter *emitter, void *arg, \
+                                               void *data)                     \
     {                                                                          \
         const em_typed *typed = (const em_typed *)data;                        \
                                                                                \
         ((prefix##_##event##_fn *)typed->fn)(emitter, (type)arg, typed->data); \
     }                                                                          \
-    static inline int prefix##_on_##event(                                     \
+    EM_EVENT_INLINE int prefix##_on_##event(                                   \
         em_emitter *emitter, prefix##_##event##_fn *fn, void *data)            \
     {                                                                          \
         return em_typed_on(emitter, #event, prefix##_call_##event,             \
                            (em_typed_fn *)fn, data, false);                    \
     }                                                                          \
-    static inline int prefix##_once_##event(                                   \
+    EM_EVENT_INLINE int prefix##_once_##event(                                 \
         em_emitter *emitter, prefix##_##event##_fn *fn, void *data)            \
     {                                                                          \
         return em_typed_on(emitter, #event, prefix##_call_##event,             \
                            (em_typed_fn *)fn, data, true);                     \
     }                                                                          \
-    static inline int prefix##_off_##event(                                    \
+    EM_EVENT_INLINE int prefix##_off_##event(                                  \
         em_emitter *emitter, prefix##_##event##_fn *fn, void *data)            \
     {                                                                          \
         return em_typed_off(emitter, #event, (em_typed_fn *)fn, data);         \
     }                                                                          \
-    static inline bool prefix##_emit_##event(em_emitter *emitter, type arg)    \
+    EM_EVENT_INLINE bool prefix##_emit_##event(em_emitter *emitter, type arg)  \
     {                                                                          \
         return em_emit(emitter, #event, (void *)arg);                          \
     }
+
+/* No compiler shall complain of those of the four that nobody uses. */
+#ifdef __GNUC__
+#define EM_EVENT_INLINE static inline __attribute__((__unused__))
+#else
+#define EM_EVENT_INLINE static inline
+#endif
 
 /* What EM_EVENT is made of: fn is only ever called as what it is, by `call`,
  * whose data is an em_typed. */
