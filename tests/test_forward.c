@@ -154,6 +154,20 @@ TEST(either_end_may_go_while_the_forward_is_made)
     tear_down();
 }
 
+TEST(a_snapshot_does_not_forward_to_what_is_gone)
+{
+    em_emitter *to;
+
+    set_up();
+    assert_ok(em_emitter_set_flags(&a, EM_SNAPSHOT));
+    assert_ok(em_emitter_new(NULL, &to));
+    assert_ok(em_on(&a, "data", end_emitter, to));
+    assert_ok(em_forward(&a, "data", to));
+    ck_assert(em_emit(&a, "data", NULL));
+    ck_assert_uint_eq(em_listener_count(&a, "data"), 1);
+    tear_down();
+}
+
 TEST(nonsense_is_refused)
 {
     em_emitter elsewhere;
@@ -201,5 +215,6 @@ SUITE("forward", what_one_emits_the_other_emits_too,
       a_forwarded_error_is_handled_there_and_the_others_to_handle,
       a_forward_ends_with_either_end, cycles_are_refused,
       two_ways_to_one_end_are_no_cycle,
-      either_end_may_go_while_the_forward_is_made, nonsense_is_refused,
+      either_end_may_go_while_the_forward_is_made,
+      a_snapshot_does_not_forward_to_what_is_gone, nonsense_is_refused,
       without_memory_nothing_is_forwarded);

@@ -428,6 +428,20 @@ TEST(what_any_adds_waits_and_what_it_removes_is_not_called)
     em_unref(&e);
 }
 
+TEST(a_special_event_that_gave_its_place_to_another_is_forgotten)
+{
+    em_emitter e;
+
+    em_emitter_init(&e, NULL, NULL);
+    assert_ok(em_on(&e, EM_ANY, note, "any"));
+    ck_assert_int_eq(em_off_all(&e, EM_ANY), 1);
+    assert_ok(em_on(&e, "data", note, "data"));
+    ck_assert(!em_emit(&e, "other", NULL));
+    ck_assert(em_emit(&e, "data", NULL));
+    assert_marks("data");
+    em_unref(&e);
+}
+
 TEST(an_emitter_may_end_in_any)
 {
     em_emitter e;
@@ -633,6 +647,7 @@ SUITE("reserved",
       any_sees_what_users_emit_first_and_does_not_count,
       emitting_the_symbols_is_false_and_calls_nobody,
       what_any_adds_waits_and_what_it_removes_is_not_called,
+      a_special_event_that_gave_its_place_to_another_is_forgotten,
       an_emitter_may_end_in_any,
       monitors_see_every_error_first_and_do_not_handle_it,
       a_monitor_may_add_the_handler,

@@ -40,7 +40,8 @@ static void call_once(em_emitter *emitter, em__core *core, em__event *event,
 /* Whether an emit that is at a listener which is off must call it even so. */
 static bool is_owed(const em__frame *frame, const em_listener *listener)
 {
-    return listener->kept && listener->serial > frame->serial &&
+    return listener->kept && !listener->tied &&
+           listener->serial > frame->serial &&
            !(listener->limited && listener->times == 0);
 }
 

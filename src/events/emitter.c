@@ -129,9 +129,13 @@ static em_listener *collect_all(em__core *core)
  * here finds no list to leave. */
 static void cut_ties(em__extra *extra)
 {
-    while (!em__list_empty(&extra->owned))
-        em_listener_remove(
-            &em__container(extra->owned.next, em__bound, owned)->base);
+    em__bound *bound;
+
+    while (!em__list_empty(&extra->owned)) {
+        bound = em__container(extra->owned.next, em__bound, owned);
+        bound->base.tied = true;
+        em_listener_remove(&bound->base);
+    }
     while (!em__list_empty(&extra->forwards))
         em__list_remove(extra->forwards.next);
 }

@@ -47,7 +47,8 @@ static void enqueue(em__list *queue, em_emitter *emitter, uint64_t search)
     em__list_append(queue, &extra->visit);
 }
 
-/* Whether an event emitted by `from` may come to `to`. */
+/* Whether an event emitted by `from` may come to `to`.  The queue is emptied in
+ * any case: its nodes belong to the emitters. */
 static bool reaches(em_emitter *from, em_emitter *to, const char *event)
 {
     uint64_t search = atomic_fetch_add(&searches, 1) + 1;
@@ -104,6 +105,7 @@ int em_forward(em_emitter *from, const char *event, em_emitter *to)
         return -ENOMEM;
     bound->to = em_ref(to);
     bound->label = event;
+    bound->base.tied = true;
     em__list_append(&there->extra->owned, &bound->owned);
     em__list_append(&here->extra->forwards, &bound->forwards);
     r = em__listen(from, event, forward, to, &bound->base, false, false);

@@ -27,6 +27,8 @@ struct em_listener {
     bool once;     /* as it was asked for */
     bool kept;     /* off, and still in its slot for an EM_SNAPSHOT */
     bool bound;    /* an em__bound */
+    bool tied;     /* once off it is never called, not by an EM_SNAPSHOT either:
+                    * what it would use is gone, or may be */
     size_t serial; /* of its removal, for EM_SNAPSHOT */
     void *data;
     void (*free_data)(void *data);

@@ -217,14 +217,21 @@ static int allocate(em__extra *extra, uint32_t capacity)
     return 0;
 }
 
+/* Take the name from an idle event. */
+static void forget(em__core *core, em__event *event)
+{
+    if (core->extra && core->extra->reserved[event->kind] == event)
+        core->extra->reserved[event->kind] = NULL;
+    em__event_clear(event);
+}
+
 static void drop(em__core *core, em__event *event)
 {
     em__extra *extra = core->extra;
 
     extra->order[event->order] = NULL;
     extra->count--;
-    extra->reserved[event->kind] = NULL;
-    em__event_clear(event);
+    forget(core, event);
     if (event != &core->first)
         em__free(event);
 }
@@ -301,7 +308,7 @@ static em__event *make_event(em__core *core, const char *name, em__kind kind)
     if (!first_is_free(core))
         event = em__malloc(sizeof(*event));
     else
-        em__event_clear(event);
+        forget(core, event);
     if (!event)
         return NULL;
     em__event_init(event, name);
