@@ -285,6 +285,7 @@ TEST(the_listeners_agree_with_a_model_over_random_changes)
     size_t used;
 
     srand(7);
+    memset(&model, 0, sizeof(model));
     em_emitter_init(&e, NULL, NULL);
     for (step = 0; step < 6000; step++) {
         model_change(&e);

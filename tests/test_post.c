@@ -478,6 +478,7 @@ TEST(a_home_may_be_run_by_another_thread)
     int i;
 
     set_up();
+    atomic_store(&frees, 0);
     em_emitter_init(&e, loop, NULL);
     em_loop_ref(home);
     ck_assert_int_eq(pthread_create(&thread, NULL, run_home, NULL), 0);
