@@ -533,6 +533,10 @@ TEST(an_error_says_which_emitter_it_is_from)
     assert_marks("uncaught too hot -5 kitchen");
     ck_assert(!em_emit(&e, "error", NULL));
     assert_marks("uncaught unspecified error 0 kitchen");
+    ck_assert(!em_emit(&e, "error", &(em_error){ 7, "own", NULL }));
+    assert_marks("uncaught own 7 kitchen");
+    ck_assert(!em_emit(&e, "error", &(em_error){ 7, "own", "else" }));
+    assert_marks("uncaught own 7 else");
     assert_error(-EINVAL, em_emitter_set_name(&e, NULL));
     assert_error(-EINVAL, em_emitter_set_name(NULL, "x"));
     em_unref(&e);

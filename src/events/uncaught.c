@@ -78,11 +78,12 @@ bool em__uncaught(em_emitter *emitter, const char *event, const em_error *error)
     if (strcmp(event, "error") != 0 || em__dying(emitter))
         return false;
     name = hold_name(emitter);
-    complete.origin = name;
     if (error)
         complete = *error;
     if (!complete.message)
         complete.message = unspecified;
+    if (!complete.origin)
+        complete.origin = name;
     call_hook(emitter, &complete);
     release_name(name);
     return false;
