@@ -48,8 +48,8 @@ typedef void em_notify_fn(em_source *source, void *data);
 typedef void em_stall_fn(em_loop *loop, uint64_t held_us,
                          void (*callback)(void), void *data);
 
-/* Called when the loop comes alive (em_loop_alive) and when it stops being so, at
- * the latest when it is freed. */
+/* Called when the loop comes alive (em_loop_alive) and when it stops being so,
+ * at the latest when it is freed. */
 typedef void em_alive_fn(em_loop *loop, bool alive, void *data);
 
 /* NULL options mean the defaults, and so does zero in a field. */
