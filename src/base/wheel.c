@@ -149,18 +149,36 @@ static em__list **first_slot(em__wheel *wheel, int level, uint64_t *start)
     return &wheel->slots[level][slot];
 }
 
-/* Put the timers of a slot that the time has reached where they belong now. */
+/* A ring goes behind what is in the list, as it is. */
+static void ring_splice(em__list *list, em__list *ring)
+{
+    em__list *last = ring->prev;
+
+    ring->prev = list->prev;
+    list->prev->next = ring;
+    last->next = list;
+    list->prev = last;
+}
+
+/* Put the timers of a slot that the time has reached where they belong now.  A
+ * slot of level 0 has one deadline, so all of it is due at once: no timer of it
+ * needs to be looked at, which is what costs when there are very many. */
 static void empty_slot(em__wheel *wheel, em__list **slot, int level)
 {
     em__list *ring = *slot;
-    em__list *node;
+    em__list *node, *next;
 
     *slot = NULL;
     if (level < EM__WHEEL_LEVELS)
         wheel->occupied[level] &= wheel->occupied[level] - 1;
-    while (ring) {
-        node = ring;
-        ring_remove(&ring, node);
+    if (level == 0) {
+        ring_splice(&wheel->due, ring);
+        return;
+    }
+    ring->prev->next = NULL;
+    for (node = ring; node; node = next) {
+        next = node->next;
+        __builtin_prefetch(next);
         em__wheel_add(wheel, em__container(node, em__timer, node));
     }
 }
