@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <emitter/loop.h>
@@ -332,6 +333,56 @@ TEST(a_regular_file_is_always_ready_and_so_is_the_loop)
     finish();
 }
 
+TEST(a_directory_is_always_ready_too)
+{
+    int fd = open(".", O_RDONLY | O_CLOEXEC);
+
+    begin();
+    ck_assert_int_ge(fd, 0);
+    assert_ok(
+        em_loop_add_fd(loop, fd, EM_READABLE, note_and_remove, "d", NULL));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("d:r");
+    (void)close(fd);
+    finish();
+}
+
+/* The child keeps the open file, and with it what epoll knows of it. */
+TEST(a_descriptor_shared_with_a_child_is_silent_once_removed)
+{
+    em_source *source;
+    int keep[2];
+    pid_t pid;
+
+    begin();
+    ck_assert_int_eq(pipe(keep), 0);
+    assert_ok(em_loop_add_fd(loop, ends[0], EM_READABLE, note, "n", &source));
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        char byte;
+
+        (void)close(keep[1]);
+        _exit((int)read(keep[0], &byte, 1));
+    }
+    make_readable(0);
+    one_turn();
+    assert_marks("n:r");
+    em_source_remove(source);
+    (void)close(ends[0]);
+    ck_assert(!host_would_wake());
+    one_turn();
+    assert_marks("");
+    ck_assert_int_eq(dup2(ends[1], ends[0]), ends[0]);
+    assert_ok(em_loop_add_fd(loop, ends[0], EM_READABLE, note, "m", &source));
+    one_turn();
+    assert_marks("");
+    (void)close(keep[0]);
+    (void)close(keep[1]);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    finish();
+}
+
 TEST(several_files_may_remove_each_other)
 {
     em_source *sources[2];
@@ -463,6 +514,8 @@ SUITE("fd", a_readable_descriptor_is_told_until_it_was_read,
       an_event_of_a_closed_descriptor_is_not_given_to_its_successor,
       a_descriptor_closed_too_early_does_no_harm_to_its_number,
       a_regular_file_is_always_ready_and_so_is_the_loop,
+      a_directory_is_always_ready_too,
+      a_descriptor_shared_with_a_child_is_silent_once_removed,
       several_files_may_remove_each_other, what_cannot_be_watched_is_refused,
       every_failure_leaves_the_loop_as_it_was,
       a_poller_that_refuses_leaves_the_loop_as_it_was,

@@ -87,6 +87,19 @@ static void hold_task(em_loop *of, void *data)
     hold(*(uint64_t *)data);
 }
 
+TEST(a_waiting_loop_takes_no_turn_until_something_is_due)
+{
+    em_source *later;
+
+    assert_ok(em_loop_new(NULL, &loop));
+    assert_ok(em_loop_add_timer(loop, 3600000, 0, note_timer, NULL, &later));
+    em_source_unref(later);
+    assert_ok(em_loop_add_timer(loop, 300, 0, note_timer, NULL, NULL));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    ck_assert_uint_eq(counts().turns, 1);
+    em_loop_free(loop);
+}
+
 TEST(the_longest_callback_is_remembered)
 {
     uint64_t us = 3000;
@@ -228,8 +241,9 @@ TEST(a_loop_fits_in_two_kibibytes_and_a_source_in_ninety_six_bytes)
 }
 
 SUITE("metrics", turns_callbacks_and_posts_are_counted,
-      waiting_is_counted_as_idle, the_longest_callback_is_remembered,
-      a_caller_that_knows_less_gets_less,
+      waiting_is_counted_as_idle,
+      a_waiting_loop_takes_no_turn_until_something_is_due,
+      the_longest_callback_is_remembered, a_caller_that_knows_less_gets_less,
       the_hook_names_the_callback_that_held_the_loop,
       the_hook_may_remove_the_source_that_it_is_told_of,
       a_loop_fits_in_two_kibibytes_and_a_source_in_ninety_six_bytes);

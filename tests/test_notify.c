@@ -225,6 +225,20 @@ static void in_handler(int signo)
     (void)em_source_notify(raised);
 }
 
+TEST(an_interrupted_wake_up_is_made_again)
+{
+    em_source *source;
+
+    begin();
+    assert_ok(em_loop_add_notify(loop, note, "x", &source));
+    fail_call("write", 1, EINTR);
+    assert_ok(em_source_notify(source));
+    ck_assert(call_failed());
+    assert_error(1, em_loop_run(loop, EM_RUN_ONCE));
+    assert_marks("x");
+    em_loop_free(loop);
+}
+
 TEST(a_signal_handler_may_notify)
 {
     struct sigaction mine = { .sa_handler = in_handler };
@@ -292,5 +306,6 @@ SUITE("notify", notifications_before_the_callback_merge_into_one_call,
       what_a_stop_left_pending_is_called_in_the_next_run,
       many_threads_may_notify_and_the_last_one_is_never_lost,
       a_loop_freed_by_the_call_it_was_woken_for_waits_for_the_notifier,
-      a_signal_handler_may_notify, a_forked_child_cannot_notify_its_parent,
+      an_interrupted_wake_up_is_made_again, a_signal_handler_may_notify,
+      a_forked_child_cannot_notify_its_parent,
       nonsense_is_refused_and_no_memory_changes_nothing);

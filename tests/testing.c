@@ -198,6 +198,13 @@ WRAP(sigaction,
      (signo, action, former));
 WRAP(waitid, (idtype_t type, id_t id, siginfo_t *info, int options),
      (type, id, info, options));
+/* A count, and so of another type. */
+ssize_t __real_write(int fd, const void *bytes, size_t size);
+ssize_t __wrap_write(int fd, const void *bytes, size_t size);
+ssize_t __wrap_write(int fd, const void *bytes, size_t size)
+{
+    return injected("write") ? -1 : __real_write(fd, bytes, size);
+}
 WRAP(waitpid, (pid_t pid, int *status, int options), (pid, status, options));
 #ifdef HAVE_PIPE2
 WRAP(pipe2, (int *ends, int flags), (ends, flags));
