@@ -96,6 +96,11 @@ void timer_wait(void)
     (void)nanosleep(&rest, NULL);
 }
 
+double lateness_ms(double ns)
+{
+    return ns < 1e3 ? 1e-3 : ns / 1e6;
+}
+
 size_t heap_bytes(void)
 {
     struct mallinfo2 info = mallinfo2();

@@ -35,6 +35,9 @@ unsigned long timer_ms(unsigned long i);
 unsigned long timer_pick(unsigned long i, unsigned long count);
 void timer_wait(void); /* until all of them are due */
 
+/* In ms, and a microsecond at least: libuv's timers may be early. */
+double lateness_ms(double ns);
+
 size_t heap_bytes(void);
 
 /* --- posts and round trips --- */

@@ -337,7 +337,7 @@ int late_em(bench_run *run)
     if (r == 0)
         r = em_loop_run(l.loop, EM_RUN_DEFAULT);
     em_loop_free(l.loop);
-    run->value = l.late / 1e6;
+    run->value = lateness_ms(l.late);
     return r;
 }
 

@@ -326,6 +326,6 @@ int late_uv(bench_run *run)
     (void)uv_timer_start(&timer, note_late, 5, 0);
     (void)uv_run(&loop, UV_RUN_DEFAULT);
     free(works);
-    run->value = l.late / 1e6;
+    run->value = lateness_ms(l.late);
     return 0;
 }
