@@ -148,9 +148,8 @@ void em__loop_touch(em_loop *loop);
 /* 0, -EINVAL, -ECHILD or -ESHUTDOWN: may the owner add to the loop? */
 int em__loop_check(const em_loop *loop);
 
-/* metrics.c.  Around each call into user code that is timed; looking at the
+/* metrics.c.  After each call into user code that is timed; looking at the
  * clock ends what was measured so far, and tells how long it was. */
-void em__loop_calling(em_loop *loop, void (*callback)(void));
 void em__loop_called(em_loop *loop);
 uint64_t em__loop_look(em_loop *loop);
 uint64_t em__loop_begin_group(em_loop *loop); /* when: microseconds */

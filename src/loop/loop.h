@@ -37,8 +37,9 @@ void em__loop_unhold(em_loop *loop, bool alive);
  * if the loop is gone already; then nothing was done. */
 bool em__loop_abandon(em_loop *loop, em__orphan *orphan, em__reap_fn *reap);
 
-/* Each call into user code goes through here: what runs on the owner's thread
- * is counted once a call. */
+/* Each call into user code on the owner's thread is counted once, before it, by
+ * one of these; the first also tells whom a stall would be blamed on. */
+void em__loop_calling(em_loop *loop, void (*callback)(void));
 void em__loop_count_call(em_loop *loop);
 
 /* A posted task or event was delivered, on the owner's thread. */
