@@ -214,6 +214,20 @@ static void marking_free(void *data)
     mark("free");
 }
 
+TEST(the_time_between_runs_is_nobodys)
+{
+    int before = blames;
+
+    assert_ok(em_loop_new(EM_OPTIONS(em_loop_options, .stall_ms = 1000,
+                                     .stall = blame, .stall_data = &blames),
+                          &loop));
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    loop->looked = 0; /* long ago */
+    assert_ok(em_loop_defer(loop, note_task, NULL));
+    em_loop_free(loop);
+    ck_assert_int_eq(blames, before);
+}
+
 TEST(the_hook_may_remove_the_source_that_it_is_told_of)
 {
     uint64_t us = 5000;
@@ -245,5 +259,6 @@ SUITE("metrics", turns_callbacks_and_posts_are_counted,
       a_waiting_loop_takes_no_turn_until_something_is_due,
       the_longest_callback_is_remembered, a_caller_that_knows_less_gets_less,
       the_hook_names_the_callback_that_held_the_loop,
+      the_time_between_runs_is_nobodys,
       the_hook_may_remove_the_source_that_it_is_told_of,
       a_loop_fits_in_two_kibibytes_and_a_source_in_ninety_six_bytes);

@@ -127,6 +127,7 @@ static void finish_mail(em_loop *loop)
     em__mail *mail;
 
     for (;;) {
+        em__loop_begin_looking(loop); /* the wait was nobody's fault */
         em__task_run_defers(loop);
         while ((mail = em__mailbox_next(&loop->mailbox, true)))
             mail->deliver(loop, mail, EM__CLOSING);

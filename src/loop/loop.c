@@ -103,11 +103,12 @@ static void wake(em_loop *loop)
 
 int em__loop_send(em_loop *loop, em__mail *mail)
 {
+    bool ours = em__loop_is_owner(loop);
     int r = em__mailbox_put(&loop->mailbox, mail, false);
 
     if (r > 0)
         wake(loop);
-    if (em__loop_is_owner(loop))
+    if (ours) /* else the loop may be gone by now */
         em__host_alive_changed(loop);
     return r < 0 ? r : 0;
 }
