@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include <emitter/baton.h>
+#include <emitter/emitter.h>
 #include <emitter/loop.h>
 
 #include "loop/internal.h"
@@ -69,6 +70,21 @@ TEST(turns_callbacks_and_posts_are_counted)
     ck_assert_uint_eq(counts().callbacks, 4);
     em_source_remove(timer);
     ck_assert_uint_eq(counts().callbacks, 5);
+    em_loop_free(loop);
+}
+
+TEST(posted_events_are_counted_as_posts_where_they_are_delivered)
+{
+    em_emitter *emitter = NULL;
+
+    assert_ok(em_loop_new(NULL, &loop));
+    assert_ok(em_emitter_new(loop, &emitter));
+    assert_ok(em_post(emitter, "event", NULL, NULL));
+    assert_ok(em_post(emitter, "event", NULL, NULL));
+    ck_assert_uint_eq(counts().posts, 0);
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    ck_assert_uint_eq(counts().posts, 2);
+    em_unref(emitter);
     em_loop_free(loop);
 }
 
@@ -255,6 +271,7 @@ TEST(a_loop_fits_in_two_kibibytes_and_a_source_in_ninety_six_bytes)
 }
 
 SUITE("metrics", turns_callbacks_and_posts_are_counted,
+      posted_events_are_counted_as_posts_where_they_are_delivered,
       waiting_is_counted_as_idle,
       a_waiting_loop_takes_no_turn_until_something_is_due,
       the_longest_callback_is_remembered, a_caller_that_knows_less_gets_less,

@@ -23,6 +23,7 @@ static void deliver(em_loop *loop, em__mail *mail, em__delivery how)
 
     if (how == EM__RUNNING) {
         em__loop_count_call(loop);
+        em__loop_count_post(loop);
         (void)em_emit(post->emitter, post->event, post->arg);
     }
     if (how != EM__FORKED) {
