@@ -11,6 +11,10 @@
 
 #include "base/sys.h"
 
+/* Some microseconds: longer than anybody holds a lock who is not interrupted,
+ * shorter than it takes to sleep and be woken. */
+enum { LOCK_LOOKS = 128 };
+
 static atomic_uint forks;
 static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
 static int watch_error;
@@ -63,4 +67,16 @@ unsigned em__sys_processors(void)
 #endif
     online = sysconf(_SC_NPROCESSORS_ONLN);
     return online > 0 ? (unsigned)online : 1;
+}
+
+void em__sys_lock(pthread_mutex_t *mutex)
+{
+    int looks;
+
+    for (looks = 0; looks < LOCK_LOOKS; looks++) {
+        if (pthread_mutex_trylock(mutex) == 0)
+            return;
+        em__sys_pause();
+    }
+    (void)pthread_mutex_lock(mutex);
 }

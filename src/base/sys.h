@@ -4,6 +4,7 @@
 #ifndef EM_BASE_SYS_H
 #define EM_BASE_SYS_H
 
+#include <pthread.h>
 #include <stdint.h>
 
 /* Microseconds of the monotonic clock. */
@@ -21,5 +22,20 @@ unsigned em__sys_forks(void);
 
 /* Processors this process may run on, at least 1. */
 unsigned em__sys_processors(void);
+
+/* Lock a mutex that is only ever held for moments: if it is taken, look again
+ * for a moment before sleeping. */
+void em__sys_lock(pthread_mutex_t *mutex);
+
+/* Let the processor's other threads go first for a moment, in a loop that only
+ * looks at memory. */
+static inline void em__sys_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("yield");
+#endif
+}
 
 #endif
