@@ -118,7 +118,8 @@ struct em_loop {
     em__host *host; /* who wants to know whether we are alive; or NULL */
     bool running, closing;
     bool virtual_clock;
-    bool hosted; /* somebody has our descriptor */
+    bool hosted;  /* somebody has our descriptor */
+    bool lingers; /* it has several processors to itself and those it awaits */
     /* Any thread's. */
     const void *_Atomic owner;
     atomic_bool stop;

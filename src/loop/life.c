@@ -70,6 +70,7 @@ static int open_loop(em_loop *loop, const em_loop_options *options)
     loop->owner = em__sys_thread();
     loop->counts.size = sizeof(loop->counts);
     loop->alarm = UINT64_MAX;
+    loop->lingers = em__sys_processors() > 1;
     em__list_init(&loop->sources);
     loop->now = em__loop_clock_us(loop) / 1000;
     em__wheel_init(&loop->wheel, loop->now);

@@ -197,6 +197,8 @@ static bool has_due(const em_loop *loop)
 
 static int time_to_wait(em_loop *loop)
 {
+    if (loop->lingers && !has_due(loop) && atomic_load(&loop->holds) > 0)
+        em__mailbox_linger(&loop->mailbox, &loop->stop);
     if (has_due(loop) || !em__mailbox_sleep(&loop->mailbox))
         return 0;
     return time_left(loop);
@@ -212,8 +214,10 @@ static int wait(em_loop *loop, em__ready *ready, int timeout)
     em__loop_begin_looking(loop);
     if (!loop->virtual_clock)
         loop->now = loop->looked / 1000;
-    if (timeout != 0)
+    if (timeout != 0) {
         loop->counts.idle_us += loop->looked - began;
+        em__mailbox_was_woken(&loop->mailbox, loop->looked - began);
+    }
     return count;
 }
 

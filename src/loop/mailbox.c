@@ -7,7 +7,14 @@
 #include <sched.h>
 #include <string.h>
 
+#include "base/sys.h"
 #include "loop/mailbox.h"
+
+enum {
+    LINGER_US = 50,    /* what it takes to wake a thread on another processor */
+    LINGER_CLOCK = 16, /* looks between two at the clock */
+    MOST_SKIPS = 64
+};
 
 /* The bit of an orphan that says that it is linked. */
 enum { LINKED = 1 };
@@ -47,7 +54,7 @@ int em__mailbox_put(em__mailbox *box, em__mail *mail, bool even_so)
 {
     int r = -ESHUTDOWN;
 
-    (void)pthread_mutex_lock(&box->lock);
+    em__sys_lock(&box->lock);
     if (!box->closed || even_so) {
         append(box, mail);
         r = claim_waking(box);
@@ -58,7 +65,7 @@ int em__mailbox_put(em__mailbox *box, em__mail *mail, bool even_so)
 
 void em__mailbox_woken(em__mailbox *box)
 {
-    (void)pthread_mutex_lock(&box->lock);
+    em__sys_lock(&box->lock);
     box->wakers--;
     (void)pthread_mutex_unlock(&box->lock);
 }
@@ -81,7 +88,7 @@ int em__mailbox_put_orphan(em__mailbox *box, em__orphan *orphan,
 {
     int r = -ESHUTDOWN;
 
-    (void)pthread_mutex_lock(&box->lock);
+    em__sys_lock(&box->lock);
     if (!box->gone) {
         link_orphan(orphan,
                     atomic_load_explicit(&box->orphans, memory_order_relaxed));
@@ -104,7 +111,7 @@ bool em__mailbox_sleep(em__mailbox *box)
 {
     bool empty;
 
-    (void)pthread_mutex_lock(&box->lock);
+    em__sys_lock(&box->lock);
     empty = em__mailbox_empty(box);
     box->asleep = empty;
     (void)pthread_mutex_unlock(&box->lock);
@@ -113,9 +120,45 @@ bool em__mailbox_sleep(em__mailbox *box)
 
 void em__mailbox_wake_up(em__mailbox *box)
 {
-    (void)pthread_mutex_lock(&box->lock);
+    em__sys_lock(&box->lock);
     box->asleep = false;
     (void)pthread_mutex_unlock(&box->lock);
+}
+
+/* Whether mail came. */
+static bool look_for_a_moment(em__mailbox *box, const atomic_bool *stop)
+{
+    uint64_t until = em__sys_now_us() + LINGER_US;
+    int looks = 0;
+
+    while (em__mailbox_empty(box)) {
+        em__sys_pause();
+        if (++looks % LINGER_CLOCK)
+            continue;
+        if (atomic_load_explicit(stop, memory_order_relaxed) ||
+            em__sys_now_us() >= until)
+            return false;
+    }
+    return true;
+}
+
+void em__mailbox_linger(em__mailbox *box, const atomic_bool *stop)
+{
+    if (box->skip_left > 0) {
+        box->skip_left--;
+        return;
+    }
+    if (look_for_a_moment(box, stop))
+        box->skips = 0;
+    else if (box->skips < MOST_SKIPS)
+        box->skips = 2 * box->skips + 1;
+    box->skip_left = box->skips;
+}
+
+void em__mailbox_was_woken(em__mailbox *box, uint64_t after_us)
+{
+    if (after_us < 2 * LINGER_US && !em__mailbox_empty(box))
+        box->skips = box->skip_left = 0;
 }
 
 static em__mail *take_all(em__mailbox *box)
@@ -124,7 +167,7 @@ static em__mail *take_all(em__mailbox *box)
 
     if (!atomic_load_explicit(&box->first, memory_order_relaxed))
         return NULL;
-    (void)pthread_mutex_lock(&box->lock);
+    em__sys_lock(&box->lock);
     all = atomic_load_explicit(&box->first, memory_order_relaxed);
     atomic_store_explicit(&box->first, NULL, memory_order_relaxed);
     (void)pthread_mutex_unlock(&box->lock);
@@ -166,7 +209,7 @@ unsigned em__mailbox_reap(em__mailbox *box)
 
     if (!atomic_load_explicit(&box->orphans, memory_order_relaxed))
         return 0;
-    (void)pthread_mutex_lock(&box->lock);
+    em__sys_lock(&box->lock);
     orphan = atomic_load_explicit(&box->orphans, memory_order_relaxed);
     atomic_store_explicit(&box->orphans, NULL, memory_order_relaxed);
     reap = box->reap;
@@ -181,7 +224,7 @@ unsigned em__mailbox_reap(em__mailbox *box)
 
 void em__mailbox_close(em__mailbox *box)
 {
-    (void)pthread_mutex_lock(&box->lock);
+    em__sys_lock(&box->lock);
     box->closed = true;
     (void)pthread_mutex_unlock(&box->lock);
 }
@@ -190,12 +233,12 @@ void em__mailbox_close(em__mailbox *box)
  * waits for no more than a system call. */
 void em__mailbox_leave(em__mailbox *box)
 {
-    (void)pthread_mutex_lock(&box->lock);
+    em__sys_lock(&box->lock);
     box->gone = true;
     while (box->wakers > 0) {
         (void)pthread_mutex_unlock(&box->lock);
         (void)sched_yield();
-        (void)pthread_mutex_lock(&box->lock);
+        em__sys_lock(&box->lock);
     }
     (void)pthread_mutex_unlock(&box->lock);
 }

@@ -55,6 +55,7 @@ typedef struct em__mailbox {
     bool closed;     /* locked: no more mail but completions */
     bool gone;       /* locked: no more orphans either */
     em__mail *taken; /* the owner's: not delivered yet */
+    unsigned skips, skip_left; /* the owner's: of em__mailbox_linger */
 } em__mailbox;
 
 int em__mailbox_init(em__mailbox *box);
@@ -75,6 +76,16 @@ int em__mailbox_put_orphan(em__mailbox *box, em__orphan *orphan,
 /* Go to sleep: true if there is nothing to take. */
 bool em__mailbox_sleep(em__mailbox *box);
 void em__mailbox_wake_up(em__mailbox *box);
+
+/* Look for mail for a moment, about as long as being woken takes, without
+ * sleeping: it pays while completions come fast and another processor sends
+ * them.  Where it found nothing it is left out the next times, more and more of
+ * them, so that it costs a loop with other things to do nothing. */
+void em__mailbox_linger(em__mailbox *box, const atomic_bool *stop);
+
+/* The owner slept for so long: if mail came almost at once, it does linger the
+ * next time. */
+void em__mailbox_was_woken(em__mailbox *box, uint64_t after_us);
 
 /* Whether there is neither mail nor orphan. */
 bool em__mailbox_empty(em__mailbox *box);
