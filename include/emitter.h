@@ -7,6 +7,7 @@
 #include <emitter/baton.h>
 #include <emitter/emitter.h>
 #include <emitter/error.h>
+#include <emitter/group.h>
 #include <emitter/loop.h>
 #include <emitter/name.h>
 #include <emitter/pool.h>

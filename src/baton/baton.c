@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Baton: one job's way from the loop to a pool thread and back. */
+/* Baton: one job's way from its making into the queue. */
 
 #include <config.h>
 
@@ -9,85 +9,233 @@
 #include "base/options.h"
 #include "baton/internal.h"
 
-/* --- back on the loop --- */
+enum { DEFAULT_PROGRESS_LIMIT = 1024 };
 
-static void call_after(em_loop *loop, em_baton *baton)
+/* --- memory --- */
+
+/* With the pool locked, or NULL and not locked. */
+static void *take_locked(em_pool *pool, em__kind_of_block kind)
 {
-    if (baton->after) {
-        em__loop_count_call(loop);
-        baton->after(baton, baton->status, baton->data);
-    }
-    if (baton->free_data) {
-        em__loop_count_call(loop);
-        baton->free_data(baton->data);
-    }
-}
+    em__spare *spare = &pool->spares[kind];
+    void *block;
 
-/* The owner is let go after its last callback, and the loop after the owner,
- * whose destruction may need it. */
-static void deliver(em_loop *loop, em__mail *mail, em__delivery how)
-{
-    em_baton *baton = em__container(mail, em_baton, mail);
-
-    if (how != EM__FORKED) {
-        call_after(loop, baton);
-        em_unref(baton->owner);
-    }
-    em__loop_unhold(loop, baton->alive);
-    em_baton_unref(baton);
-}
-
-void em__baton_complete(em_baton *baton, int status)
-{
-    baton->status = status;
-    atomic_store(&baton->state, EM__BATON_DONE);
-    em__loop_complete(baton->loop, &baton->mail);
-}
-
-/* --- making and starting --- */
-
-static em_baton *new_baton(em_loop *loop, const em_baton_options *options)
-{
-    em_baton *baton = em__calloc(1, sizeof(*baton));
-
-    if (!baton)
+    em__pool_lock(pool);
+    block = em__spare_take(spare);
+    if (block)
+        return block;
+    em__pool_unlock(pool);
+    block = em__malloc(spare->size);
+    if (!block)
         return NULL;
+    em__pool_lock(pool);
+    em__spare_count(spare, 1);
+    return block;
+}
+
+void *em__baton_take(em_pool *pool, em__kind_of_block kind)
+{
+    void *block = take_locked(pool, kind);
+
+    if (block)
+        em__pool_unlock(pool);
+    return block;
+}
+
+/* The pool has ended: the last block frees it. */
+static void return_late(em_pool *pool, em__spare *spare, void *block)
+{
+    bool over;
+
+    em__free(block);
+    if (em__pool_is_forked(pool)) {
+        em__spare_count(spare, -1);
+        over = em__pool_is_over(pool);
+    } else {
+        em__pool_lock(pool);
+        em__spare_count(spare, -1);
+        over = em__pool_is_over(pool);
+        em__pool_unlock(pool);
+    }
+    if (over)
+        em__pool_destroy(pool);
+}
+
+void em__baton_return(em_pool *pool, em__kind_of_block kind, void *block)
+{
+    em__spare *spare = &pool->spares[kind];
+
+    if (!em__spare_return(spare, block))
+        return_late(pool, spare, block);
+}
+
+/* --- making --- */
+
+int em__baton_check(const em_loop *loop, em_baton_options *options)
+{
+    if (!loop || !options->work || options->priority < -EM__PRIORITY_MAX ||
+        options->priority > EM__PRIORITY_MAX ||
+        (options->error_to_owner && !options->owner))
+        return -EINVAL;
+    if (em__loop_is_forked(loop))
+        return -ECHILD;
+    if (!options->pool)
+        options->pool = em_pool_default();
+    if (!options->pool)
+        return -ENOMEM;
+    return em__pool_is_forked(options->pool) ? -ECHILD : 0;
+}
+
+static bool needs_full(const em_baton_options *options)
+{
+    return options->key || options->timeout_ms || options->progress;
+}
+
+static void fill(em_baton *baton, em_loop *loop,
+                 const em_baton_options *options)
+{
     baton->loop = loop;
-    baton->pool = em_pool_default();
+    baton->pool = options->pool;
     baton->work = options->work;
     baton->after = options->after;
     baton->data = options->data;
     baton->free_data = options->free_data;
     baton->owner = options->owner;
+    baton->level = (int8_t)(EM__PRIORITY_MAX - options->priority);
+    baton->full = false;
     baton->alive = !options->unref;
-    baton->mail.deliver = deliver;
+    baton->error_to_owner = options->error_to_owner;
     atomic_init(&baton->refs, 1);
-    if (!baton->pool) {
-        em__free(baton);
+    atomic_init(&baton->state, EM__BATON_NEW);
+    atomic_init(&baton->cancelled, false);
+    atomic_init(&baton->waited, false);
+    em__deliver_init(baton);
+}
+
+/* The time limit waits in the timer until the baton is queued. */
+static void fill_full(em__full *full, const em_baton_options *options,
+                      em_group *group)
+{
+    full->baton.full = true;
+    full->key = options->key;
+    full->leads = false;
+    full->timed = false;
+    full->timer.due = options->timeout_ms;
+    full->progress = options->progress;
+    full->progress_limit = options->progress_limit ? options->progress_limit
+                                                   : DEFAULT_PROGRESS_LIMIT;
+    full->progress_wait = options->progress_wait;
+    full->group = group;
+    atomic_init(&full->unread, 0);
+    atomic_init(&full->blocked, false);
+}
+
+/* With the pool locked, or NULL and not locked. */
+static em_baton *make_locked(em_loop *loop, const em_baton_options *options,
+                             em_group *group)
+{
+    bool full = group || needs_full(options);
+    em_baton *baton =
+        take_locked(options->pool, full ? EM__FULL_BLOCK : EM__PLAIN_BLOCK);
+
+    if (!baton)
         return NULL;
-    }
+    fill(baton, loop, options);
+    if (full)
+        fill_full((em__full *)baton, options, group);
     return baton;
 }
 
-/* All that keeps the baton's surroundings in place comes before the queue: once
- * it is there, it may be over at any moment. */
-static int start(em_baton *baton, em_baton **ret)
+/* --- starting --- */
+
+/* All that can fail comes before the queue: once it is there, it may be over
+ * at any moment. */
+static int prepare(em_pool *pool, em_baton *baton)
 {
-    int r = em__loop_hold(baton->loop, em__pool_recall, baton->alive);
+    em__full *full = em__baton_full(baton);
+    int r = 0;
+
+    if (pool->closed)
+        return -ESHUTDOWN;
+    if (pool->queue_limit > 0 &&
+        em__queue_count(&pool->queue) >= pool->queue_limit)
+        return -EAGAIN;
+    if (pool->count == 0)
+        r = em__thread_add(pool);
+    if (r == 0 && full && full->key)
+        r = em__queue_reserve(&pool->queue);
+    if (r == 0 && full && full->timer.due > 0)
+        r = em__expire_add(pool, full, full->timer.due);
+    return r;
+}
+
+static int enqueue(em_pool *pool, em_baton *baton)
+{
+    int r = prepare(pool, baton);
 
     if (r < 0)
         return r;
-    em_ref(baton->owner);
+    if (pool->claimed && baton->level < pool->claimed_level)
+        em__thread_reclaim(pool);
+    atomic_store_explicit(&baton->state, EM__BATON_QUEUED,
+                          memory_order_relaxed);
+    em__queue_put(&pool->queue, baton);
+    em__park_stir(pool, 0, baton->queued_us);
+    return 0;
+}
+
+static int hold(em_loop *loop, const em_baton_options *options)
+{
+    int r = em__loop_hold(loop, em__recall, !options->unref);
+
+    if (r == 0 && options->owner)
+        em_ref(options->owner);
+    return r;
+}
+
+static void let_go(em_loop *loop, const em_baton_options *options)
+{
+    em_unref(options->owner);
+    em__loop_unhold(loop, !options->unref);
+}
+
+/* Under one lock from the memory to the queue: it is what submitting costs. */
+static int start(em_loop *loop, const em_baton_options *options, em_baton **ret)
+{
+    em_pool *pool = options->pool;
+    uint64_t now = em__sys_now_us();
+    em_baton *baton = make_locked(loop, options, NULL);
+    int r;
+
+    if (!baton)
+        return -ENOMEM;
+    baton->queued_us = now;
     if (ret)
-        em_baton_ref(baton);
-    r = em__pool_submit(baton->pool, baton);
-    if (r == 0) {
-        if (ret)
-            *ret = baton;
-        return 0;
-    }
-    em_unref(baton->owner);
-    em__loop_unhold(baton->loop, baton->alive);
+        atomic_init(&baton->refs, 2);
+    r = enqueue(pool, baton);
+    if (r < 0)
+        em__spare_put_back(
+            &pool->spares[baton->full ? EM__FULL_BLOCK : EM__PLAIN_BLOCK],
+            baton);
+    else if (ret)
+        *ret = baton;
+    em__pool_unlock(pool);
+    return r;
+}
+
+/* All that keeps the baton's surroundings in place comes before the queue. */
+static int hold_and_start(em_loop *loop, em_baton_options *options,
+                          em_baton **ret)
+{
+    int r = em__baton_check(loop, options);
+
+    if (r < 0)
+        return r;
+    r = hold(loop, options);
+    if (r < 0)
+        return r;
+    r = start(loop, options, ret);
+    if (r < 0)
+        let_go(loop, options);
     return r;
 }
 
@@ -95,50 +243,105 @@ int em_baton_start(em_loop *loop, const em_baton_options *options,
                    em_baton **ret)
 {
     em_baton_options given;
-    em_baton *baton;
     int r = em__options_read(options, &given, sizeof(given));
 
-    if (r < 0)
-        return r;
-    if (!loop || !given.work)
-        return -EINVAL;
-    if (em__loop_is_forked(loop))
-        return -ECHILD;
-    baton = new_baton(loop, &given);
-    if (!baton)
-        return -ENOMEM;
-    r = start(baton, ret);
-    if (r < 0)
-        em__free(baton);
-    return r;
+    return r < 0 ? r : hold_and_start(loop, &given, ret);
 }
 
 int em_baton_run(em_loop *loop, em_work_fn *work, em_after_fn *after,
                  void *data)
 {
-    return em_baton_start(loop,
+    return hold_and_start(loop,
                           EM_OPTIONS(em_baton_options, .work = work,
                                      .after = after, .data = data),
                           NULL);
 }
 
+/* --- the same in two steps, for groups --- */
+
+int em__baton_make(em_loop *loop, const em_baton_options *options,
+                   em_group *group, em__full **ret)
+{
+    em_baton *baton;
+    int r = hold(loop, options);
+
+    if (r < 0)
+        return r;
+    baton = make_locked(loop, options, group);
+    if (!baton) {
+        let_go(loop, options);
+        return -ENOMEM;
+    }
+    em__pool_unlock(options->pool);
+    *ret = em__baton_full(baton);
+    return 0;
+}
+
+void em__baton_unmake(em_baton *baton)
+{
+    em_unref(baton->owner);
+    em__loop_unhold(baton->loop, baton->alive);
+    em_baton_unref(baton);
+}
+
+int em__baton_submit(em_baton *baton)
+{
+    int r;
+
+    baton->queued_us = em__sys_now_us();
+    em__pool_lock(baton->pool);
+    r = enqueue(baton->pool, baton);
+    em__pool_unlock(baton->pool);
+    return r;
+}
+
 /* --- the rest of its life --- */
 
-int em_baton_cancel(em_baton *baton)
+/* Under the lock: take it out of the queue if it did not start. */
+static bool withdraw(em_pool *pool, em_baton *baton)
 {
-    if (!baton)
-        return -EINVAL;
-    if (em__pool_is_forked(baton->pool))
-        return -ECHILD;
-    if (em__pool_withdraw(baton->pool, baton)) {
-        atomic_store(&baton->cancelled, true);
-        em__baton_complete(baton, -ECANCELED);
-        return 0;
-    }
+    em__thread_reclaim(pool);
+    if (atomic_load(&baton->state) != EM__BATON_QUEUED)
+        return false;
+    em__queue_drop(&pool->queue, baton);
+    em__expire_remove(pool, baton);
+    atomic_store(&baton->state, EM__BATON_DONE);
+    pool->cancelled++;
+    return true;
+}
+
+/* Under the lock: let a running work know. */
+static int request(em_pool *pool, em_baton *baton)
+{
     if (atomic_load(&baton->state) == EM__BATON_DONE)
         return -EALREADY;
     atomic_store(&baton->cancelled, true);
+    if (baton->full && atomic_load(&((em__full *)baton)->blocked))
+        (void)pthread_cond_broadcast(&pool->changed);
     return -EBUSY;
+}
+
+int em_baton_cancel(em_baton *baton)
+{
+    em_pool *pool;
+    int r = 0;
+
+    if (!baton)
+        return -EINVAL;
+    pool = baton->pool;
+    if (em__pool_is_forked(pool))
+        return -ECHILD;
+    if (atomic_load(&baton->state) == EM__BATON_DONE)
+        return -EALREADY;
+    em__pool_lock(pool);
+    if (!withdraw(pool, baton))
+        r = request(pool, baton);
+    em__pool_unlock(pool);
+    if (r < 0)
+        return r;
+    atomic_store(&baton->cancelled, true);
+    em__deliver_result(baton, -ECANCELED);
+    return 0;
 }
 
 bool em_baton_cancelled(em_baton *baton)
@@ -158,7 +361,8 @@ void em_baton_unref(em_baton *baton)
 {
     if (baton &&
         atomic_fetch_sub_explicit(&baton->refs, 1, memory_order_acq_rel) == 1)
-        em__free(baton);
+        em__baton_return(baton->pool,
+                         baton->full ? EM__FULL_BLOCK : EM__PLAIN_BLOCK, baton);
 }
 
 em_loop *em_baton_loop(em_baton *baton)

@@ -1,103 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* Pool: threads that run batons.
+/* Pool: its life, its size, its counts and its end.
  *
- * One lock guards the queue and the counts.  A thread sleeps on the condition
- * variable only with the queue empty and under the lock, and whoever queues
- * signals it under the lock, so no signal is lost.  Threads start when there is
- * more work than idle threads.  They are detached; the last one to leave a pool
- * that has ended frees it.
- *
- * A forked child has the pool without its threads.  It makes a new default pool
- * and keeps the old one in reach, with all that was queued or running in it.
- *
- * The lock is never held while user code runs.  A loop's lock is never taken
- * under it: completions are sent after it was given back. */
+ * A pool is over when its user let go of it, no thread uses it and no memory of
+ * a baton of it is out; whoever makes the last of these true, under the lock,
+ * destroys it afterwards. */
 
 #include <config.h>
 
 #include <errno.h>
 #include <limits.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
-#include "base/sys.h"
+#include "base/options.h"
 #include "baton/internal.h"
 
-enum { LEAST_THREADS = 4, MOST_THREADS = 1024 };
-
-struct em_pool {
-    pthread_mutex_t lock;
-    pthread_cond_t filled;
-    em__list queue;
-    em__list threads;
-    size_t queued;
-    unsigned count, idle, max_threads; /* of threads */
-    bool ended;
-    unsigned forks;     /* em__sys_forks when it was made */
-    em_pool *inherited; /* from a parent process; otherwise unused */
-};
-
-/* One thread; only itself uses `current`. */
-struct thread {
-    em__list node;
-    em_pool *pool;
-    em_baton *current;
-};
+enum { LEAST_THREADS = 4, MOST_THREADS = 1024, DEFAULT_IDLE_MS = 10000 };
 
 static em_pool *_Atomic default_pool;
 
-/* --- life --- */
-
-bool em__pool_is_forked(const em_pool *pool)
-{
-    return pool->forks != em__sys_forks();
-}
-
-static void free_pool(em_pool *pool)
-{
-    (void)pthread_cond_destroy(&pool->filled);
-    (void)pthread_mutex_destroy(&pool->lock);
-    em__free(pool);
-}
-
-static em_pool *new_pool(unsigned max_threads)
-{
-    em_pool *pool = em__calloc(1, sizeof(*pool));
-
-    if (!pool)
-        return NULL;
-    if (pthread_mutex_init(&pool->lock, NULL) != 0) {
-        em__free(pool);
-        return NULL;
-    }
-    if (pthread_cond_init(&pool->filled, NULL) != 0) {
-        (void)pthread_mutex_destroy(&pool->lock);
-        em__free(pool);
-        return NULL;
-    }
-    em__list_init(&pool->queue);
-    em__list_init(&pool->threads);
-    pool->max_threads = max_threads;
-    pool->forks = em__sys_forks();
-    return pool;
-}
-
-static void end_pool(em_pool *pool)
-{
-    bool last;
-
-    (void)pthread_mutex_lock(&pool->lock);
-    pool->ended = true;
-    last = pool->count == 0;
-    (void)pthread_cond_broadcast(&pool->filled);
-    (void)pthread_mutex_unlock(&pool->lock);
-    if (last)
-        free_pool(pool);
-}
-
-/* --- the default one --- */
+/* --- making --- */
 
 static unsigned default_size(void)
 {
@@ -114,6 +37,322 @@ static unsigned default_size(void)
     return processors > LEAST_THREADS ? processors : LEAST_THREADS;
 }
 
+/* A maximum that was not given follows the minimum. */
+static int set_size(em_pool *pool, unsigned min, unsigned max)
+{
+    if (max > 0 && min > max)
+        return -EINVAL;
+    if (max == 0)
+        max = default_size();
+    pool->min = min;
+    pool->max = min > max ? min : max;
+    return 0;
+}
+
+static int check_stack(size_t size)
+{
+    pthread_attr_t attributes;
+    int error;
+
+    if (size == 0)
+        return 0;
+    error = pthread_attr_init(&attributes);
+    if (error)
+        return -error;
+    error = pthread_attr_setstacksize(&attributes, size);
+    (void)pthread_attr_destroy(&attributes);
+    return -error;
+}
+
+static int set_options(em_pool *pool, const em_pool_options *options)
+{
+    em_pool_options given;
+    int r = em__options_read(options, &given, sizeof(given));
+
+    if (r < 0)
+        return r;
+    r = set_size(pool, given.min_threads, given.max_threads);
+    if (r < 0)
+        return r;
+    r = check_stack(given.stack_size);
+    if (r < 0)
+        return r;
+    if (given.idle_ms == 0)
+        given.idle_ms = DEFAULT_IDLE_MS;
+    pool->idle_us =
+        given.idle_ms < UINT64_MAX / 1000 ? given.idle_ms * 1000 : UINT64_MAX;
+    pool->queue_limit = given.queue_limit;
+    pool->stack_size = given.stack_size;
+    pool->on_start = given.on_start;
+    pool->on_stop = given.on_stop;
+    pool->hook_data = given.hook_data;
+    if (given.name)
+        strncpy(pool->name, given.name, sizeof(pool->name) - 1);
+    em__queue_init(&pool->queue, given.aging_ms);
+    return 0;
+}
+
+static int init_locks(em_pool *pool)
+{
+    int r = -pthread_mutex_init(&pool->lock, NULL);
+
+    if (r < 0)
+        return r;
+    r = em__cond_init(&pool->changed);
+    if (r < 0)
+        goto no_changed;
+    r = em__cond_init(&pool->expiry);
+    if (r < 0)
+        goto no_expiry;
+    return 0;
+no_expiry:
+    (void)pthread_cond_destroy(&pool->changed);
+no_changed:
+    (void)pthread_mutex_destroy(&pool->lock);
+    return r;
+}
+
+/* Destroying a condition that threads of the parent wait on would wait for
+ * them. */
+static void free_pool(em_pool *pool)
+{
+    int i;
+
+    for (i = 0; i < EM__BLOCK_KINDS; i++)
+        em__spare_free(em__spare_trim(&pool->spares[i], 0, true));
+    if (!em__pool_is_forked(pool)) {
+        (void)pthread_cond_destroy(&pool->expiry);
+        (void)pthread_cond_destroy(&pool->changed);
+        (void)pthread_mutex_destroy(&pool->lock);
+    }
+    em__queue_destroy(&pool->queue);
+    em__free(pool);
+}
+
+static int init_pool(em_pool *pool, const em_pool_options *options)
+{
+    int r = set_options(pool, options);
+
+    if (r < 0)
+        return r;
+    em__park_init(&pool->park);
+    em__list_init(&pool->threads);
+    em__wheel_init(&pool->wheel, em__sys_now_us() / 1000);
+    pool->spares[EM__PLAIN_BLOCK].size = sizeof(em_baton);
+    pool->spares[EM__FULL_BLOCK].size = sizeof(em__full);
+    pool->processors = em__sys_processors();
+    pool->forks = em__sys_forks();
+    return init_locks(pool);
+}
+
+int em_pool_new(const em_pool_options *options, em_pool **ret)
+{
+    em_pool *pool;
+    int r;
+
+    if (!ret)
+        return -EINVAL;
+    pool = em__calloc(1, sizeof(*pool));
+    if (!pool)
+        return -ENOMEM;
+    r = em__sys_watch_forks();
+    if (r == 0)
+        r = init_pool(pool, options);
+    if (r < 0) {
+        em__free(pool);
+        return r;
+    }
+    r = em__recall_watch(pool);
+    if (r < 0) {
+        free_pool(pool);
+        return r;
+    }
+    *ret = pool;
+    return 0;
+}
+
+/* --- the end --- */
+
+static size_t blocks_out(const em_pool *pool)
+{
+    size_t out = 0;
+    int i;
+
+    for (i = 0; i < EM__BLOCK_KINDS; i++)
+        out += pool->spares[i].out;
+    return out;
+}
+
+bool em__pool_is_over(const em_pool *pool)
+{
+    return pool->freed && pool->count == 0 && pool->leaving == 0 &&
+           !pool->expires && blocks_out(pool) == 0;
+}
+
+void em__pool_destroy(em_pool *pool)
+{
+    if (!em__pool_is_forked(pool))
+        em__recall_forget(&pool->known);
+    free_pool(pool);
+}
+
+void em__pool_drop(em_pool *pool, const em_loop *loop, em__list *dropped)
+{
+    em__list mine;
+    em__list *node, *after;
+
+    em__list_init(&mine);
+    em__thread_reclaim(pool);
+    em__queue_drop_loop(&pool->queue, loop, &mine);
+    em__list_each_safe(&mine, node, after) {
+        em_baton *baton = em__container(node, em_baton, node);
+
+        em__expire_remove(pool, baton);
+        atomic_store(&baton->state, EM__BATON_DONE);
+        pool->cancelled++;
+    }
+    em__list_splice(dropped, &mine);
+}
+
+void em__pool_finish_dropped(em__list *dropped, int status)
+{
+    em_baton *baton;
+
+    while (!em__list_empty(dropped)) {
+        baton = em__container(dropped->next, em_baton, node);
+        em__list_remove(&baton->node);
+        if (status == -ECANCELED)
+            atomic_store(&baton->cancelled, true);
+        em__deliver_result(baton, status);
+    }
+}
+
+/* Under the lock: take nothing more, and let the threads go. */
+static void close_pool(em_pool *pool, em__list *dropped)
+{
+    pool->closed = true;
+    em__pool_drop(pool, NULL, dropped);
+    em__park_wake_all(pool);
+    em__expire_end(pool);
+}
+
+static void close_spares(em_pool *pool, em__block **rest)
+{
+    int i;
+
+    for (i = 0; i < EM__BLOCK_KINDS; i++)
+        rest[i] = em__spare_trim(&pool->spares[i], 0, true);
+}
+
+static void let_go(em_pool *pool)
+{
+    em__block *rest[EM__BLOCK_KINDS];
+    em__list dropped;
+    bool over;
+    int i;
+
+    em__list_init(&dropped);
+    em__pool_lock(pool);
+    close_pool(pool, &dropped);
+    close_spares(pool, rest);
+    em__pool_unlock(pool);
+    for (i = 0; i < EM__BLOCK_KINDS; i++)
+        em__spare_free(rest[i]);
+    em__pool_finish_dropped(&dropped, -ESHUTDOWN);
+    em__pool_lock(pool);
+    pool->freed = true;
+    over = em__pool_is_over(pool);
+    em__pool_unlock(pool);
+    if (over)
+        em__pool_destroy(pool);
+}
+
+/* Of a thread that this process does not have. */
+static void forget_thread(em__thread *thread)
+{
+    int i;
+
+    for (i = 0; i < EM__SLOTS; i++)
+        em_baton_unref(atomic_load(&thread->slots[i]));
+    em_baton_unref(thread->current);
+    em__free(thread);
+}
+
+/* In a forked child nobody else is there, but the lock may be held.  Batons
+ * that were on the way to their loop go with that. */
+static void forget(em_pool *pool)
+{
+    em__block *rest[EM__BLOCK_KINDS];
+    em__list dropped;
+    em__list *node, *after;
+    int i;
+
+    em__list_init(&dropped);
+    em__queue_drop_loop(&pool->queue, NULL, &dropped);
+    em__list_each_safe(&dropped, node, after)
+        em_baton_unref(em__container(node, em_baton, node));
+    em__list_each_safe(&pool->threads, node, after)
+        forget_thread(em__container(node, em__thread, node));
+    (void)pthread_mutex_init(&pool->lock, NULL);
+    pool->count = pool->leaving = 0;
+    pool->expires = false;
+    pool->freed = true;
+    close_spares(pool, rest);
+    for (i = 0; i < EM__BLOCK_KINDS; i++)
+        em__spare_free(rest[i]);
+    if (em__pool_is_over(pool))
+        em__pool_destroy(pool);
+}
+
+void em_pool_free(em_pool *pool)
+{
+    if (!pool || pool->is_default)
+        return;
+    if (em__pool_is_forked(pool))
+        forget(pool);
+    else
+        let_go(pool);
+}
+
+/* Its own work is not waited for: it would wait for itself. */
+static int wait_for_work(em_pool *pool, uint64_t deadline_ms)
+{
+    const em__thread *self = em__thread_self();
+    unsigned own = self && self->pool == pool ? 1 : 0;
+    uint64_t now = em__sys_now_us();
+    uint64_t until = UINT64_MAX;
+
+    if (deadline_ms < (UINT64_MAX - now) / 1000)
+        until = now + deadline_ms * 1000;
+    while (pool->at_work > own) {
+        if (!em__cond_wait_until(&pool->changed, &pool->lock, until))
+            break;
+    }
+    return pool->at_work < INT_MAX ? (int)pool->at_work : INT_MAX;
+}
+
+int em_pool_shutdown(em_pool *pool, uint64_t deadline_ms)
+{
+    em__list dropped;
+    int r;
+
+    if (!pool)
+        return -EINVAL;
+    if (em__pool_is_forked(pool))
+        return -ECHILD;
+    em__list_init(&dropped);
+    em__pool_lock(pool);
+    close_pool(pool, &dropped);
+    em__pool_unlock(pool);
+    em__pool_finish_dropped(&dropped, -ESHUTDOWN);
+    em__pool_lock(pool);
+    r = wait_for_work(pool, deadline_ms);
+    em__pool_unlock(pool);
+    return r;
+}
+
+/* --- the default one --- */
+
 /* Without a lock, which a forked child could inherit held: of several threads
  * that make one, the first to store it wins. */
 em_pool *em_pool_default(void)
@@ -123,13 +362,13 @@ em_pool *em_pool_default(void)
 
     if (pool && !em__pool_is_forked(pool))
         return pool;
-    made = new_pool(default_size());
-    if (!made)
+    if (em_pool_new(NULL, &made) < 0)
         return NULL;
+    made->is_default = true;
     made->inherited = pool;
     if (atomic_compare_exchange_strong(&default_pool, &pool, made))
         return made;
-    free_pool(made);
+    let_go(made);
     return pool;
 }
 
@@ -138,178 +377,101 @@ void em__pool_end_default(void)
     em_pool *pool = atomic_exchange(&default_pool, NULL);
 
     if (pool)
-        end_pool(pool);
+        let_go(pool);
 }
 
-/* --- threads --- */
+/* --- size --- */
 
-/* Under the lock: the next baton, now running; NULL: the pool has ended. */
-static em_baton *next_baton(em_pool *pool)
-{
-    em_baton *baton;
-
-    while (em__list_empty(&pool->queue)) {
-        if (pool->ended)
-            return NULL;
-        pool->idle++;
-        (void)pthread_cond_wait(&pool->filled, &pool->lock);
-        pool->idle--;
-    }
-    baton = em__container(pool->queue.next, em_baton, node);
-    em__list_remove(&baton->node);
-    pool->queued--;
-    atomic_store(&baton->state, EM__BATON_RUNNING);
-    return baton;
-}
-
-/* Under the lock, which it gives back. */
-static void leave(struct thread *self)
-{
-    em_pool *pool = self->pool;
-    bool last = --pool->count == 0;
-
-    em__list_remove(&self->node);
-    (void)pthread_mutex_unlock(&pool->lock);
-    em__free(self);
-    if (last)
-        free_pool(pool);
-}
-
-static void *run_thread(void *data)
-{
-    struct thread *self = data;
-    em_pool *pool = self->pool;
-    em_baton *baton;
-
-    (void)pthread_mutex_lock(&pool->lock);
-    while ((baton = next_baton(pool))) {
-        self->current = baton;
-        (void)pthread_mutex_unlock(&pool->lock);
-        em__baton_complete(baton, baton->work(baton, baton->data));
-        (void)pthread_mutex_lock(&pool->lock);
-    }
-    leave(self);
-    return NULL;
-}
-
-/* The thread inherits the mask in force while it is made: it is to take no
- * signal at all, and blocking them only once it runs would leave a gap. */
-static int create_detached(struct thread *self)
-{
-    pthread_attr_t attributes;
-    pthread_t id;
-    sigset_t all, before;
-    int error = pthread_attr_init(&attributes);
-
-    if (error)
-        return -error;
-    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&id, &attributes, run_thread, self);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attributes);
-    return -error;
-}
-
-/* Under the lock, so that no baton is queued for a thread that did not start.
- */
-static int add_thread(em_pool *pool)
-{
-    struct thread *thread = em__calloc(1, sizeof(*thread));
-    int r;
-
-    if (!thread)
-        return -ENOMEM;
-    thread->pool = pool;
-    r = create_detached(thread);
-    if (r < 0) {
-        em__free(thread);
-        return r;
-    }
-    em__list_append(&pool->threads, &thread->node);
-    pool->count++;
-    return 0;
-}
-
-/* --- the queue --- */
-
-static int submit(em_pool *pool, em_baton *baton)
+int em_pool_resize(em_pool *pool, unsigned min_threads, unsigned max_threads)
 {
     int r;
 
-    if (pool->queued >= pool->idle && pool->count < pool->max_threads) {
-        r = add_thread(pool);
-        if (r < 0 && pool->count == 0)
-            return r; /* else those that run will come to it */
+    if (!pool)
+        return -EINVAL;
+    if (em__pool_is_forked(pool))
+        return -ECHILD;
+    em__pool_lock(pool);
+    r = pool->closed ? -ESHUTDOWN : set_size(pool, min_threads, max_threads);
+    if (r == 0) {
+        em__park_wake_all(pool); /* some may have to leave, or may now */
+        em__park_stir(pool, 0, em__sys_now_us());
     }
-    em__list_append(&pool->queue, &baton->node);
-    pool->queued++;
-    if (pool->idle > 0)
-        (void)pthread_cond_signal(&pool->filled);
-    return 0;
-}
-
-int em__pool_submit(em_pool *pool, em_baton *baton)
-{
-    int r;
-
-    (void)pthread_mutex_lock(&pool->lock);
-    r = submit(pool, baton);
-    (void)pthread_mutex_unlock(&pool->lock);
+    em__pool_unlock(pool);
     return r;
 }
 
-bool em__pool_withdraw(em_pool *pool, em_baton *baton)
-{
-    bool queued;
+/* --- counts --- */
 
-    if (atomic_load(&baton->state) != EM__BATON_QUEUED)
-        return false;
-    (void)pthread_mutex_lock(&pool->lock);
-    queued = atomic_load(&baton->state) == EM__BATON_QUEUED;
-    if (queued) {
-        em__list_remove(&baton->node);
-        pool->queued--;
-        atomic_store(&baton->state, EM__BATON_DONE);
+/* A consistent reading of what the thread may be changing: whoever sees a new
+ * count also sees the turn that began before it. */
+static void add_tally(em_pool_counts *counts, em__tally *tally)
+{
+    uint64_t wait[EM_HISTOGRAM], run[EM_HISTOGRAM];
+    uint64_t turn;
+    int i;
+
+    do {
+        turn = atomic_load_explicit(&tally->turn, memory_order_acquire);
+        for (i = 0; i < EM_HISTOGRAM; i++) {
+            wait[i] =
+                atomic_load_explicit(&tally->wait[i], memory_order_acquire);
+            run[i] = atomic_load_explicit(&tally->run[i], memory_order_acquire);
+        }
+    } while (turn % 2 != 0 ||
+             atomic_load_explicit(&tally->turn, memory_order_relaxed) != turn);
+    for (i = 0; i < EM_HISTOGRAM; i++) {
+        counts->wait[i] += wait[i];
+        counts->run[i] += run[i];
     }
-    (void)pthread_mutex_unlock(&pool->lock);
-    return queued;
 }
 
-/* Under the lock: move the queued batons of a loop to a list of its own. */
-static void take_batons_of(em_pool *pool, em_loop *loop, em__list *taken)
+static void count_threads(em_pool *pool, em_pool_counts *counts)
 {
     em__list *node, *after;
 
-    em__list_each_safe(&pool->queue, node, after) {
-        em_baton *baton = em__container(node, em_baton, node);
+    em__list_each_safe(&pool->threads, node, after) {
+        em__thread *thread = em__container(node, em__thread, node);
 
-        if (baton->loop != loop)
-            continue;
-        em__list_remove(node);
-        em__list_append(taken, node);
-        pool->queued--;
-        atomic_store(&baton->state, EM__BATON_DONE);
+        add_tally(counts, &thread->tally);
+        if (atomic_load_explicit(&thread->busy, memory_order_relaxed))
+            counts->running++;
     }
+    counts->threads = pool->count;
+    counts->idle = counts->threads - counts->running;
 }
 
-void em__pool_recall(em_loop *loop)
+static void count(em_pool *pool, em_pool_counts *counts)
 {
-    em_pool *pool = atomic_load(&default_pool);
-    em__list taken;
-    em_baton *baton;
+    uint64_t now = em__sys_now_us();
+    uint64_t oldest;
+    int i;
 
-    if (!pool || em__pool_is_forked(pool))
-        return;
-    em__list_init(&taken);
-    (void)pthread_mutex_lock(&pool->lock);
-    take_batons_of(pool, loop, &taken);
-    (void)pthread_mutex_unlock(&pool->lock);
-    while (!em__list_empty(&taken)) {
-        baton = em__container(taken.next, em_baton, node);
-        em__list_remove(&baton->node);
-        atomic_store(&baton->cancelled, true);
-        em__baton_complete(baton, -ECANCELED);
-    }
+    em__thread_reclaim(pool);
+    memcpy(counts->wait, pool->wait, sizeof(counts->wait));
+    memcpy(counts->run, pool->run, sizeof(counts->run));
+    count_threads(pool, counts);
+    for (i = 0; i < EM_HISTOGRAM; i++)
+        counts->done += counts->run[i];
+    counts->queued = em__queue_count(&pool->queue);
+    counts->cancelled = pool->cancelled;
+    oldest = em__queue_oldest(&pool->queue);
+    counts->oldest_wait_us = oldest < now ? now - oldest : 0;
+}
+
+int em_pool_stats(em_pool *pool, em_pool_counts *counts)
+{
+    em_pool_counts all = { .size = sizeof(all) };
+    size_t size;
+
+    if (!pool || !counts || counts->size < sizeof(counts->size))
+        return -EINVAL;
+    if (em__pool_is_forked(pool))
+        return -ECHILD;
+    em__pool_lock(pool);
+    count(pool, &all);
+    em__pool_unlock(pool);
+    size = counts->size;
+    memcpy(counts, &all, size < sizeof(all) ? size : sizeof(all));
+    counts->size = size;
+    return 0;
 }

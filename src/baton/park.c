@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* Park: how a pool's threads wait for work, and who wakes them. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <time.h>
+
+#include "baton/internal.h"
+
+enum {
+    SPIN_US = 20,    /* what spinning may cost: less than a wake-up does */
+    SPIN_CLOCK = 16, /* looks between two at the clock */
+    WAKE_US = 50,    /* what a wake-up costs */
+    WATCH_US = 2000,
+    COST_UNIT = 64, /* a microsecond, in the measure of costs */
+    SHORT_COST = COST_UNIT,
+    SPARE_BLOCKS = 1024
+};
+
+/* --- conditions --- */
+
+int em__cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+    int error = pthread_condattr_init(&attributes);
+
+    if (error)
+        return -error;
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    error = pthread_cond_init(cond, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    return -error;
+}
+
+bool em__cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
+                         uint64_t until_us)
+{
+    struct timespec until = {
+        .tv_sec = (time_t)(until_us / 1000000),
+        .tv_nsec = (long)(until_us % 1000000 * 1000),
+    };
+
+    if (until_us == UINT64_MAX)
+        return pthread_cond_wait(cond, lock) == 0;
+    return pthread_cond_timedwait(cond, lock, &until) != ETIMEDOUT;
+}
+
+/* --- waiting --- */
+
+void em__park_init(em__park *park)
+{
+    em__list_init(&park->sleepers);
+    park->cost = UINT32_MAX; /* not known yet */
+}
+
+/* Look at the queue without the lock, for a bounded time. */
+static void spin(em__thread *self)
+{
+    em_pool *pool = self->pool;
+    uint64_t until = self->now + SPIN_US;
+    int looks = 0;
+
+    while (em__queue_count(&pool->queue) == 0) {
+        em__sys_pause();
+        if (++looks % SPIN_CLOCK)
+            continue;
+        self->now = em__sys_now_us();
+        if (self->now >= until)
+            return;
+    }
+}
+
+static bool may_spin(const em__thread *self)
+{
+    const em_pool *pool = self->pool;
+
+    return pool->processors > 1 && !pool->park.spinning && !self->spun &&
+           !pool->closed;
+}
+
+static void watch(em__park *park, em__parked *parked, bool watching)
+{
+    if (parked->watching != watching)
+        park->watched = watching;
+    parked->watching = watching;
+    parked->seen = park->takes;
+}
+
+/* Nobody came for a while: what a burst left behind can go. */
+static void trim(em_pool *pool)
+{
+    em__block *rest[EM__BLOCK_KINDS];
+    int i;
+
+    for (i = 0; i < EM__BLOCK_KINDS; i++)
+        rest[i] = em__spare_trim(&pool->spares[i], SPARE_BLOCKS, false);
+    em__pool_unlock(pool);
+    for (i = 0; i < EM__BLOCK_KINDS; i++)
+        em__spare_free(rest[i]);
+    em__pool_lock(pool);
+}
+
+/* The watch's turn has come: whether this thread is needed. */
+static bool look_round(em__thread *self)
+{
+    em_pool *pool = self->pool;
+
+    if (self->parked.seen != pool->park.takes) {
+        self->parked.seen = pool->park.takes;
+        return false;
+    }
+    em__thread_reclaim(pool);
+    if (em__queue_count(&pool->queue) > 0)
+        return true;
+    watch(&pool->park, &self->parked, false);
+    trim(pool);
+    return false;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Until it was woken, or has a reason of its own; false: idle for too long. */
+static bool doze(em__thread *self, uint64_t idle_until)
+{
+    em__parked *parked = &self->parked;
+    em_pool *pool = self->pool;
+    uint64_t until;
+
+    while (!parked->woken) {
+        self->now = em__sys_now_us();
+        until = parked->watching ? self->now + WATCH_US : UINT64_MAX;
+        if (pool->count > pool->min)
+            until = earlier(until, idle_until);
+        if (em__cond_wait_until(&parked->wake, &pool->lock, until))
+            continue;
+        if (parked->watching && look_round(self))
+            return true;
+        if (!parked->woken && !parked->watching && pool->count > pool->min &&
+            em__sys_now_us() >= idle_until)
+            return em__queue_count(&pool->queue) > 0;
+    }
+    return true;
+}
+
+bool em__park_sleep(em__thread *self)
+{
+    em__parked *parked = &self->parked;
+    em__park *park = &self->pool->park;
+    uint64_t idle_us = self->pool->idle_us;
+    bool needed;
+
+    em__list_append(park->sleepers.next, &parked->node);
+    park->asleep++;
+    parked->woken = false;
+    if (!park->watched)
+        watch(park, parked, true);
+    self->now = em__sys_now_us();
+    needed = doze(self, idle_us < UINT64_MAX - self->now ? self->now + idle_us
+                                                         : UINT64_MAX);
+    watch(park, parked, false);
+    if (parked->woken) {
+        park->coming--;
+    } else {
+        em__list_remove(&parked->node);
+        park->asleep--;
+    }
+    self->now = em__sys_now_us();
+    return needed;
+}
+
+bool em__park_wait(em__thread *self)
+{
+    em_pool *pool = self->pool;
+
+    if (!may_spin(self))
+        return em__park_sleep(self);
+    self->spun = true;
+    pool->park.spinning = true;
+    em__pool_unlock(pool);
+    spin(self);
+    em__pool_lock(pool);
+    pool->park.spinning = false;
+    return true;
+}
+
+/* --- waking --- */
+
+/* The signal is sent under the lock: after it, the woken thread could be gone,
+ * and its condition with it. */
+static void wake_one(em__park *park)
+{
+    em__parked *parked = em__container(park->sleepers.next, em__parked, node);
+
+    em__list_remove(&parked->node);
+    park->asleep--;
+    park->coming++;
+    parked->woken = true;
+    (void)pthread_cond_signal(&parked->wake);
+}
+
+void em__park_wake_all(em_pool *pool)
+{
+    while (!em__list_empty(&pool->park.sleepers))
+        wake_one(&pool->park);
+}
+
+/* Jobs so short that their loop has as much to do with them as a thread: that
+ * loop and so many threads use all processors already. */
+static bool is_crowded(const em_pool *pool, unsigned awake)
+{
+    return pool->park.cost < SHORT_COST && awake > 0 &&
+           awake + 1 >= pool->processors;
+}
+
+bool em__park_is_surplus(const em_pool *pool)
+{
+    return pool->at_work > 0 &&
+           is_crowded(pool, pool->count - pool->park.asleep - 1);
+}
+
+/* Whether what waits would keep the threads that are at work busy for longer
+ * than a wake-up takes, or they seem to be stuck. */
+static bool is_worth_waking(const em_pool *pool, size_t waiting,
+                            uint64_t now_us)
+{
+    const em__park *park = &pool->park;
+
+    if (now_us > park->moved_us + WAKE_US)
+        return true;
+    return (uint64_t)waiting * park->cost > WAKE_US * COST_UNIT &&
+           !is_crowded(pool, pool->count - park->asleep);
+}
+
+static bool is_needed(const em_pool *pool, size_t claimed, uint64_t now_us)
+{
+    const em__park *park = &pool->park;
+    size_t waiting = em__queue_count(&pool->queue);
+    size_t promised = park->coming + (park->spinning ? 1 : 0);
+    bool nobody = pool->count == park->asleep;
+
+    if (promised > 0)
+        return waiting > promised &&
+               is_worth_waking(pool, waiting - promised, now_us);
+    if (waiting + claimed == 0)
+        return false;
+    if (nobody || (park->asleep > 0 && !park->watched))
+        return true;
+    return waiting > 0 &&
+           (park->asleep == 0 || is_worth_waking(pool, waiting, now_us));
+}
+
+void em__park_stir(em_pool *pool, size_t claimed, uint64_t now_us)
+{
+    if (!is_needed(pool, claimed, now_us))
+        return;
+    pool->park.moved_us = now_us;
+    if (!em__list_empty(&pool->park.sleepers))
+        wake_one(&pool->park);
+    else if (pool->count < pool->max)
+        (void)em__thread_add(pool); /* without it, those that run come to it */
+}

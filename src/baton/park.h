@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Park: how a pool's threads wait for work, and who wakes them.
+ *
+ * All of it is guarded by the pool's lock.  A thread goes to sleep only under
+ * the lock and with the queue empty (or, as one too many, while others are at
+ * work and a sleeper watches), and whoever queues looks for sleepers
+ * under the same lock after it queued: so no wake-up is lost.  The same holds
+ * for the one thread that spins: it stops counting as a spinner under the lock
+ * and then looks at the queue again.
+ *
+ * A wake-up costs tens of microseconds, mostly of processors that others could
+ * use, so it is sent only when it gains something: see em__park_stir.  What
+ * makes it safe to leave jobs to threads that are at work is that one sleeper
+ * watches: it wakes up by itself every few milliseconds as long as there is
+ * traffic, and when nothing was taken in between it takes what is left,
+ * whether it is in the queue or in the slots of a thread that got stuck.  While
+ * anything waits, there is no moment with a sleeper, nobody who watches and
+ * nobody who is on the way: em__park_stir wakes one then. */
+
+#ifndef EM_BATON_PARK_H
+#define EM_BATON_PARK_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <emitter/pool.h>
+
+#include "base/list.h"
+
+struct em__thread;
+
+/* A part of each thread. */
+typedef struct em__parked {
+    em__list node; /* among the sleepers */
+    pthread_cond_t wake;
+    bool woken;    /* off that list, by whoever woke it */
+    bool watching; /* and the number of takes it saw last: */
+    uint64_t seen;
+} em__parked;
+
+typedef struct em__park {
+    em__list sleepers; /* who slept last is woken first */
+    unsigned asleep;
+    unsigned coming;   /* threads woken or created that did not arrive yet */
+    bool spinning;     /* a thread is */
+    bool watched;      /* a sleeper watches */
+    uint64_t takes;    /* from the queue */
+    uint64_t moved_us; /* when the last was, or a thread was called for one */
+    uint32_t cost;     /* of a job, as the last thread to take found it */
+} em__park;
+
+void em__park_init(em__park *park);
+
+/* Whether there was a reason to come back: false, the thread was idle for so
+ * long that it may retire. */
+bool em__park_wait(struct em__thread *self);
+
+/* The same without spinning first. */
+bool em__park_sleep(struct em__thread *self);
+
+/* Whether those at work do better without one more. */
+bool em__park_is_surplus(const em_pool *pool);
+
+/* Work was queued, or taken by a thread and `claimed` of it put aside: wake or
+ * start a thread if that gains something. */
+void em__park_stir(em_pool *pool, size_t claimed, uint64_t now_us);
+
+/* Wake all, who look around and, if there is nothing, may leave. */
+void em__park_wake_all(em_pool *pool);
+
+#endif
