@@ -13,7 +13,7 @@
 
 /* Some microseconds: longer than anybody holds a lock who is not interrupted,
  * shorter than it takes to sleep and be woken. */
-enum { LOCK_LOOKS = 128 };
+enum { LOCK_LOOKS = 128, LOOKS_A_YIELD = 32 };
 
 static atomic_uint forks;
 static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
@@ -76,7 +76,10 @@ void em__sys_lock(pthread_mutex_t *mutex)
     for (looks = 0; looks < LOCK_LOOKS; looks++) {
         if (pthread_mutex_trylock(mutex) == 0)
             return;
-        em__sys_pause();
+        if (looks % LOOKS_A_YIELD == LOOKS_A_YIELD - 1)
+            (void)sched_yield(); /* the holder may want this processor */
+        else
+            em__sys_pause();
     }
     (void)pthread_mutex_lock(mutex);
 }

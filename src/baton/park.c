@@ -4,6 +4,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <sched.h>
 #include <time.h>
 
 #include "baton/internal.h"
@@ -65,6 +66,7 @@ static void spin(em__thread *self)
         em__sys_pause();
         if (++looks % SPIN_CLOCK)
             continue;
+        (void)sched_yield();
         self->now = em__sys_now_us();
         if (self->now >= until)
             return;

@@ -135,6 +135,7 @@ static bool look_for_a_moment(em__mailbox *box, const atomic_bool *stop)
         em__sys_pause();
         if (++looks % LINGER_CLOCK)
             continue;
+        (void)sched_yield();
         if (atomic_load_explicit(stop, memory_order_relaxed) ||
             em__sys_now_us() >= until)
             return false;
