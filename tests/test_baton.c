@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -499,7 +500,7 @@ TEST(a_child_forked_while_jobs_run_has_its_own_pool_and_exits)
     em_loop_free(loop);
 }
 
-enum { RACES = 5000 };
+enum { RACES = 10000 };
 
 static int race_counts[3];
 
@@ -580,6 +581,64 @@ TEST(many_threads_may_submit_to_one_loop)
     em_loop_free(loop);
 }
 
+enum { LOOPS = 2, SHARERS = 8, SHARED_JOBS = 500 };
+
+static struct sharer {
+    em_loop *loop;
+    atomic_int back;
+} sharers[LOOPS];
+
+static void count_shared(em_baton *baton, int status, void *data)
+{
+    struct sharer *sharer = data;
+
+    (void)status;
+    ck_assert_ptr_eq(em_baton_loop(baton), sharer->loop);
+    atomic_fetch_add(&sharer->back, 1);
+}
+
+static void *run_sharer(void *data)
+{
+    struct sharer *sharer = data;
+
+    while (atomic_load(&sharer->back) < SHARERS * SHARED_JOBS)
+        assert_ok(em_loop_run(sharer->loop, EM_RUN_ONCE));
+    return NULL;
+}
+
+static void *submit_to_both(void *data)
+{
+    int i;
+
+    (void)data;
+    for (i = 0; i < LOOPS * SHARED_JOBS; i++)
+        assert_ok(em_baton_run(sharers[i % LOOPS].loop, succeed, count_shared,
+                               &sharers[i % LOOPS]));
+    return NULL;
+}
+
+TEST(two_loops_share_one_pool_with_eight_submitters)
+{
+    pthread_t runners[LOOPS], submitters[SHARERS];
+    int i;
+
+    for (i = 0; i < LOOPS; i++) {
+        assert_ok(em_loop_new(NULL, &sharers[i].loop));
+        em_loop_ref(sharers[i].loop);
+        ck_assert_int_eq(
+            pthread_create(&runners[i], NULL, run_sharer, &sharers[i]), 0);
+    }
+    for (i = 0; i < SHARERS; i++)
+        ck_assert_int_eq(
+            pthread_create(&submitters[i], NULL, submit_to_both, NULL), 0);
+    for (i = 0; i < SHARERS; i++)
+        ck_assert_int_eq(pthread_join(submitters[i], NULL), 0);
+    for (i = 0; i < LOOPS; i++) {
+        ck_assert_int_eq(pthread_join(runners[i], NULL), 0);
+        em_loop_free(sharers[i].loop);
+    }
+}
+
 SUITE("baton", work_runs_elsewhere_and_its_result_comes_back_to_the_loop,
       after_and_free_data_come_once_in_that_order, nonsense_is_refused,
       options_past_what_the_library_knows_are_refused,
@@ -596,4 +655,5 @@ SUITE("baton", work_runs_elsewhere_and_its_result_comes_back_to_the_loop,
       pool_threads_block_signals_and_the_caller_is_left_alone,
       a_child_forked_while_jobs_run_has_its_own_pool_and_exits,
       cancel_races_with_start_and_finish_and_every_baton_comes_back_once,
-      many_threads_may_submit_to_one_loop);
+      many_threads_may_submit_to_one_loop,
+      two_loops_share_one_pool_with_eight_submitters);
