@@ -13,7 +13,7 @@
 #include <emitter/baton.h>
 
 #include "baton/internal.h"
-#include "testing.h"
+#include "door.h"
 
 static em_loop *loop;
 static pthread_t owner_thread;
@@ -22,43 +22,6 @@ static void begin(void)
 {
     assert_ok(em_loop_new(NULL, &loop));
     owner_thread = pthread_self();
-}
-
-/* A door that works wait at, so that a test decides when they end. */
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool open;
-    int waiting;
-} door = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0 };
-
-static int wait_at_door(em_baton *baton, void *data)
-{
-    (void)baton, (void)data;
-    (void)pthread_mutex_lock(&door.lock);
-    door.waiting++;
-    (void)pthread_cond_broadcast(&door.changed);
-    while (!door.open)
-        (void)pthread_cond_wait(&door.changed, &door.lock);
-    door.waiting--;
-    (void)pthread_mutex_unlock(&door.lock);
-    return 0;
-}
-
-static void wait_until_waiting(int count)
-{
-    (void)pthread_mutex_lock(&door.lock);
-    while (door.waiting < count)
-        (void)pthread_cond_wait(&door.changed, &door.lock);
-    (void)pthread_mutex_unlock(&door.lock);
-}
-
-static void set_door(bool open)
-{
-    (void)pthread_mutex_lock(&door.lock);
-    door.open = open;
-    (void)pthread_cond_broadcast(&door.changed);
-    (void)pthread_mutex_unlock(&door.lock);
 }
 
 /* One thread, all of them waiting at the door: what comes next is queued. */
@@ -102,26 +65,6 @@ TEST(work_runs_elsewhere_and_its_result_comes_back_to_the_loop)
     assert_marks("42");
     ck_assert(!em_loop_alive(loop));
     em_loop_free(loop);
-}
-
-static int succeed(em_baton *baton, void *data)
-{
-    (void)baton, (void)data;
-    return 0;
-}
-
-static int break_down(em_baton *baton, void *data)
-{
-    (void)baton, (void)data;
-    return -EIO;
-}
-
-static void note(em_baton *baton, int status, void *data)
-{
-    (void)baton;
-    if (data)
-        mark(data);
-    mark_number(status);
 }
 
 static void note_free(void *data)
@@ -341,22 +284,42 @@ TEST(a_freed_loop_cancels_what_is_queued_and_waits_for_what_runs)
     int counts[2] = { 0, 0 };
     int i;
 
-    one_thread();
+    ck_assert_int_eq(setenv("EMITTER_POOL_SIZE", "4", 1), 0);
+    begin();
     set_door(false);
-    assert_ok(em_baton_run(loop, wait_at_door, count_canceled, counts));
-    wait_until_waiting(1);
+    for (i = 0; i < 4; i++)
+        assert_ok(em_baton_run(loop, wait_at_door, count_canceled, counts));
+    wait_until_waiting(4);
     for (i = 0; i < 10000; i++)
         assert_ok(em_baton_run(loop, break_down, i ? count_canceled : refused,
                                counts));
     em_loop_free(loop);
     ck_assert_int_eq(counts[true], 10000);
-    ck_assert_int_eq(counts[false], 1);
+    ck_assert_int_eq(counts[false], 4);
 }
 
 static void free_the_loop(em_baton *baton, int status, void *data)
 {
     note(baton, status, data);
     em_loop_free(em_baton_loop(baton));
+}
+
+static void stop_the_loop(em_baton *baton, int status, void *data)
+{
+    note(baton, status, data);
+    em_loop_stop(em_baton_loop(baton));
+}
+
+TEST(after_may_stop_the_loop)
+{
+    one_thread();
+    assert_ok(em_baton_run(loop, succeed, stop_the_loop, "first"));
+    assert_ok(em_baton_run(loop, succeed, note, "second"));
+    assert_error(1, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("first 0");
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("second 0");
+    em_loop_free(loop);
 }
 
 TEST(after_may_free_the_loop)
@@ -427,7 +390,7 @@ TEST(the_size_of_the_default_pool_comes_from_the_environment)
     for (i = 0; i < 5; i++)
         assert_ok(em_baton_run(loop, wait_at_door, NULL, NULL));
     wait_until_waiting(3);
-    ck_assert_int_eq(door.waiting, 3);
+    ck_assert_int_eq(waiting_at_door(), 3);
     set_door(true);
     em_loop_free(loop);
     em__pool_end_default();
@@ -648,7 +611,7 @@ SUITE("baton", work_runs_elsewhere_and_its_result_comes_back_to_the_loop,
       the_owner_is_held_until_after_returned, after_may_submit_again,
       a_running_work_may_submit,
       a_freed_loop_cancels_what_is_queued_and_waits_for_what_runs,
-      after_may_free_the_loop,
+      after_may_stop_the_loop, after_may_free_the_loop,
       a_failing_thread_creation_is_an_error_only_if_no_thread_runs,
       no_memory_at_any_point_is_an_error_and_changes_nothing,
       the_size_of_the_default_pool_comes_from_the_environment,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pool: its life, its size, its counts and its end.
+/* Pool: its life, its size and its end.
  *
  * A pool is over when its user let go of it, no thread uses it and no memory of
  * a baton of it is out; whoever makes the last of these true, under the lock,
@@ -398,80 +398,4 @@ int em_pool_resize(em_pool *pool, unsigned min_threads, unsigned max_threads)
     }
     em__pool_unlock(pool);
     return r;
-}
-
-/* --- counts --- */
-
-/* A consistent reading of what the thread may be changing: whoever sees a new
- * count also sees the turn that began before it. */
-static void add_tally(em_pool_counts *counts, em__tally *tally)
-{
-    uint64_t wait[EM_HISTOGRAM], run[EM_HISTOGRAM];
-    uint64_t turn;
-    int i;
-
-    do {
-        turn = atomic_load_explicit(&tally->turn, memory_order_acquire);
-        for (i = 0; i < EM_HISTOGRAM; i++) {
-            wait[i] =
-                atomic_load_explicit(&tally->wait[i], memory_order_acquire);
-            run[i] = atomic_load_explicit(&tally->run[i], memory_order_acquire);
-        }
-    } while (turn % 2 != 0 ||
-             atomic_load_explicit(&tally->turn, memory_order_relaxed) != turn);
-    for (i = 0; i < EM_HISTOGRAM; i++) {
-        counts->wait[i] += wait[i];
-        counts->run[i] += run[i];
-    }
-}
-
-static void count_threads(em_pool *pool, em_pool_counts *counts)
-{
-    em__list *node, *after;
-
-    em__list_each_safe(&pool->threads, node, after) {
-        em__thread *thread = em__container(node, em__thread, node);
-
-        add_tally(counts, &thread->tally);
-        if (atomic_load_explicit(&thread->busy, memory_order_relaxed))
-            counts->running++;
-    }
-    counts->threads = pool->count;
-    counts->idle = counts->threads - counts->running;
-}
-
-static void count(em_pool *pool, em_pool_counts *counts)
-{
-    uint64_t now = em__sys_now_us();
-    uint64_t oldest;
-    int i;
-
-    em__thread_reclaim(pool);
-    memcpy(counts->wait, pool->wait, sizeof(counts->wait));
-    memcpy(counts->run, pool->run, sizeof(counts->run));
-    count_threads(pool, counts);
-    for (i = 0; i < EM_HISTOGRAM; i++)
-        counts->done += counts->run[i];
-    counts->queued = em__queue_count(&pool->queue);
-    counts->cancelled = pool->cancelled;
-    oldest = em__queue_oldest(&pool->queue);
-    counts->oldest_wait_us = oldest < now ? now - oldest : 0;
-}
-
-int em_pool_stats(em_pool *pool, em_pool_counts *counts)
-{
-    em_pool_counts all = { .size = sizeof(all) };
-    size_t size;
-
-    if (!pool || !counts || counts->size < sizeof(counts->size))
-        return -EINVAL;
-    if (em__pool_is_forked(pool))
-        return -ECHILD;
-    em__pool_lock(pool);
-    count(pool, &all);
-    em__pool_unlock(pool);
-    size = counts->size;
-    memcpy(counts, &all, size < sizeof(all) ? size : sizeof(all));
-    counts->size = size;
-    return 0;
 }
