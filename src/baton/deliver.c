@@ -38,7 +38,7 @@ void em__deliver_result(em_baton *baton, int status)
 static void call_after(em_loop *loop, em_baton *baton)
 {
     if (baton->after) {
-        em__loop_count_call(loop);
+        em__loop_calling(loop, (void (*)(void))baton->after);
         baton->after(baton, baton->status, baton->data);
     }
     if (baton->error_to_owner && baton->status < 0) {
@@ -47,7 +47,7 @@ static void call_after(em_loop *loop, em_baton *baton)
                             em_strerror(baton->status));
     }
     if (baton->free_data) {
-        em__loop_count_call(loop);
+        em__loop_calling(loop, (void (*)(void))baton->free_data);
         baton->free_data(baton->data);
     }
 }

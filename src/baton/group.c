@@ -158,7 +158,7 @@ static void feed_one(em_group *group)
     em_baton_options next = { .size = sizeof(next) };
     int r;
 
-    em__loop_count_call(group->loop);
+    em__loop_calling(group->loop, (void (*)(void))group->next);
     r = group->next(group, &next, group->data);
     if (r > 0) {
         r = start_next(group, &next);
@@ -178,11 +178,11 @@ static void end(em_group *group)
     group->closed = group->cancelled = group->kicked = true; /* for good */
     em__recall_forget(&group->known);
     if (group->done) {
-        em__loop_count_call(loop);
+        em__loop_calling(loop, (void (*)(void))group->done);
         group->done(group, group->status, group->data);
     }
     if (group->free_data) {
-        em__loop_count_call(loop);
+        em__loop_calling(loop, (void (*)(void))group->free_data);
         group->free_data(group->data);
     }
     em__free(group);

@@ -46,10 +46,10 @@ static void deliver(em_loop *loop, em__mail *mail, em__delivery how)
                      em__container(mail, item, mail));
     if (how == EM__FORKED)
         return;
-    em__loop_count_call(loop);
+    em__loop_calling(loop, (void (*)(void))full->progress);
     full->progress(sent.baton, sent.item, sent.baton->data);
     if (sent.free_item) {
-        em__loop_count_call(loop);
+        em__loop_calling(loop, (void (*)(void))sent.free_item);
         sent.free_item(sent.item);
     }
     item_is_read(full);
