@@ -84,9 +84,11 @@ typedef enum em__frame_kind {
 typedef struct em__frame em__frame;
 struct em__frame {
     em__frame *up;
-    uint32_t cursor, end;
     em__event *event;
+    void *arg; /* of an emit */
+    uint32_t cursor;
     em__frame_kind kind;
+    uint32_t end;
     const char *name; /* for em_event, unless it is that of the event */
     size_t serial;    /* EM_SNAPSHOT: what came off after it is still called */
 };

@@ -218,30 +218,67 @@ static EM__APART bool emit_special(em_emitter *emitter, em__core *core,
     return emit_watched(emitter, core, event, name, arg);
 }
 
+static EM__APART void call_first(em_emitter *emitter)
+{
+    em__core *core = em__private(emitter)->core;
+    em__frame *frame = core->frame;
+
+    call_marked(emitter, core, frame, frame->cursor - 1, frame->arg);
+}
+
+static EM__APART void call_others(em_emitter *emitter)
+{
+    em__core *core = em__private(emitter)->core;
+
+    run(emitter, core, core->frame, core->frame->arg);
+}
+
 /* The plain case, in which each instruction counts: listeners, and nothing else
  * to do.  The first one is called without looking into the frame, since it is
- * often the only one. */
-static EM__APART bool emit_found(em_emitter *emitter, em__core *core,
-                                 em__event *event, void *arg)
+ * often the only one; whatever is needed after it is read anew, since keeping
+ * it over the call costs more. */
+static inline bool emit_plain(em_emitter *emitter, em__core *core,
+                              em__event *event, void *arg, em__frame *up)
 {
-    const uint32_t first = event->begin;
+    const em__slot *slot;
     em__frame frame;
 
     if (EM__UNLIKELY(em__dying(emitter)))
         return false;
-    frame.up = core->frame;
-    frame.cursor = first + 1;
-    frame.end = event->end;
+    slot = &event->slots[event->begin];
+    frame.up = up;
     frame.event = event;
+    frame.arg = arg;
+    frame.cursor = event->begin + 1;
+    frame.end = event->end;
     frame.kind = EM__EMITS;
     core->frame = &frame;
-    call(emitter, core, &frame, &event->slots[first], first, arg);
+    if (EM__LIKELY(slot->more == EM__PLAIN))
+        slot->fn(emitter, arg, slot->data);
+    else
+        call_first(emitter);
     if (frame.cursor < frame.end)
-        run(emitter, core, &frame, arg);
-    core->frame = frame.up;
+        call_others(emitter);
+    em__private(emitter)->core->frame = up;
     if (EM__UNLIKELY(em__dying(emitter)))
         em__destroy_if_ready(emitter);
     return true;
+}
+
+static EM__APART bool emit_nested(em_emitter *emitter, em__core *core,
+                                  em__event *event, void *arg)
+{
+    return emit_plain(emitter, core, event, arg, core->frame);
+}
+
+/* That there is no frame above is known here, not read back: in a row of emits
+ * each would wait for what the one before it has just stored. */
+static EM__APART bool emit_found(em_emitter *emitter, em__core *core,
+                                 em__event *event, void *arg)
+{
+    if (EM__UNLIKELY(core->frame != NULL))
+        return emit_nested(emitter, core, event, arg);
+    return emit_plain(emitter, core, event, arg, NULL);
 }
 
 static EM__APART bool emit_by_text(em_emitter *emitter, em__core *core,
