@@ -13,7 +13,10 @@
  *     does it when it leaves;
  *   - the event of a frame is neither renamed nor freed;
  *   - whatever moves slots moves the positions in the frames along, so arrays
- *     are compacted at any time and nothing waits for an emit to end. */
+ *     are compacted at any time and nothing waits for an emit to end.
+ * Whoever looks at the frames comes through em__frames.  Most emits have one
+ * listener to call and nobody looks, so these put a bare frame, and the first
+ * one to look fills it. */
 
 #ifndef EM_EVENTS_CORE_H
 #define EM_EVENTS_CORE_H
@@ -27,11 +30,14 @@
 #include "base/list.h"
 #include "loop/loop.h"
 
-/* Kept out of its callers, so that they need no registers for what it does. */
+/* APART is kept out of its callers, so that they need no registers for what it
+ * does; what is ALIGNED begins with a line of the instruction cache. */
 #ifdef __GNUC__
-#define EM__APART __attribute__((__noinline__))
+#define EM__APART   __attribute__((__noinline__))
+#define EM__ALIGNED __attribute__((__aligned__(64)))
 #else
 #define EM__APART
+#define EM__ALIGNED
 #endif
 #define EM__LIKELY(x)   __builtin_expect(!!(x), 1)
 #define EM__UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -81,11 +87,14 @@ typedef enum em__frame_kind {
     EM__WALKS     /* looks at the places of the table from cursor to end */
 } em__frame_kind;
 
+/* A bare one is the only one, and all it has is its event and its emitter: it
+ * emits, and is behind the listener that was alone in the event's first slot.
+ * What an event has as `first` is plain only while it has no other listener. */
 typedef struct em__frame em__frame;
 struct em__frame {
     em__frame *up;
     em__event *event;
-    void *arg; /* of an emit */
+    em_emitter *emitter; /* for whoever put it there bare */
     uint32_t cursor;
     em__frame_kind kind;
     uint32_t end;
@@ -125,8 +134,10 @@ typedef struct em__extra {
     uint64_t visited;
 } em__extra;
 
+enum { EM__BARE = 1 };
+
 typedef struct em__core {
-    em__frame *frame; /* the innermost */
+    uintptr_t top; /* the innermost frame, plus EM__BARE if it is; 0: none */
     em__extra *extra;
     em__event first;
 } em__core;
@@ -179,15 +190,32 @@ static inline const char *em__frame_name(const em__frame *frame)
     return frame->kind == EM__EMITS ? frame->event->name : frame->name;
 }
 
+/* Make the frame of the core, which is bare, like any other. */
+void em__frame_fill(em__core *core);
+
+/* The innermost frame, the others being `up` of it, or NULL. */
+static inline em__frame *em__frames(em__core *core)
+{
+    if (EM__UNLIKELY(core->top & EM__BARE))
+        em__frame_fill(core);
+    return (em__frame *)core->top;
+}
+
 /* Put a frame that holds the emitter and `event`, which may be NULL. */
 static inline void em__enter(em__core *core, em__frame *frame,
                              em__frame_kind kind, em__event *event)
 {
-    *frame = (em__frame){ .up = core->frame,
-                          .name = em__frame_name(core->frame),
-                          .event = event,
-                          .kind = kind };
-    core->frame = frame;
+    em__frame *up = em__frames(core);
+
+    *frame = (em__frame){
+        .up = up, .name = em__frame_name(up), .event = event, .kind = kind
+    };
+    core->top = (uintptr_t)frame;
+}
+
+static inline void em__pop(em__core *core, const em__frame *innermost)
+{
+    core->top = (uintptr_t)innermost->up;
 }
 
 /* Take the innermost frame off.  The emitter may be gone afterwards: true if it

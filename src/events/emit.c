@@ -74,10 +74,11 @@ static void call_listener(em_emitter *emitter, em__core *core, em__frame *frame,
     em__listener_drop(listener);
 }
 
-static void call_marked(em_emitter *emitter, em__core *core, em__frame *frame,
-                        uint32_t index, void *arg)
+static EM__APART void call_marked(em_emitter *emitter, em__frame *frame,
+                                  uint32_t index, void *arg)
 {
     const em__slot *slot = &frame->event->slots[index];
+    em__core *core = em__private(emitter)->core;
 
     if (slot->more == EM__ONCE)
         call_once(emitter, core, frame->event, index, arg);
@@ -85,24 +86,27 @@ static void call_marked(em_emitter *emitter, em__core *core, em__frame *frame,
         call_listener(emitter, core, frame, index, arg);
 }
 
-static inline void call(em_emitter *emitter, em__core *core, em__frame *frame,
-                        const em__slot *slot, uint32_t index, void *arg)
+/* Call what is at the frame's cursor; whether more is to be called. */
+static inline bool call_next(em_emitter *emitter, em__frame *frame,
+                             const em__event *event, void *arg)
 {
+    const uint32_t index = frame->cursor++;
+    const em__slot *slot = &event->slots[index];
+
     if (EM__LIKELY(slot->more == EM__PLAIN))
         slot->fn(emitter, arg, slot->data);
     else
-        call_marked(emitter, core, frame, index, arg);
+        call_marked(emitter, frame, index, arg);
+    return frame->cursor < frame->end && EM__LIKELY(!em__dying(emitter));
 }
 
 /* Call what is between the frame's cursor and its end. */
-static EM__APART void run(em_emitter *emitter, em__core *core, em__frame *frame,
-                          void *arg)
+static void run(em_emitter *emitter, em__frame *frame, em__event *event,
+                void *arg)
 {
-    while (frame->cursor < frame->end && !em__dying(emitter)) {
-        const uint32_t index = frame->cursor++;
-
-        call(emitter, core, frame, &frame->event->slots[index], index, arg);
-    }
+    if (frame->cursor < frame->end && !em__dying(emitter))
+        while (call_next(emitter, frame, event, arg))
+            ;
 }
 
 /* The innermost emit of an event with kept listeners lets go of them when it is
@@ -133,7 +137,7 @@ static void begin(em__core *core, em__frame *frame, em__event *event,
 
 static void leave(em_emitter *emitter, em__core *core, em__event *event)
 {
-    core->frame = core->frame->up;
+    em__pop(core, em__frames(core));
     if (event && event->held)
         sweep(emitter, core, event);
     else if (em__dying(emitter))
@@ -147,7 +151,7 @@ static void emit_as(em_emitter *emitter, em__core *core, em__event *event,
 
     em__enter(core, &frame, EM__EMITS_AS, event);
     begin(core, &frame, event, name);
-    run(emitter, core, &frame, arg);
+    run(emitter, &frame, event, arg);
     leave(emitter, core, event);
 }
 
@@ -157,13 +161,12 @@ void em__emit_event(em_emitter *emitter, em__core *core, em__event *event,
     emit_as(emitter, core, event, event->name, arg);
 }
 
-/* --- what users emit --- */
-
 /* Nobody listens. */
 static bool unheard(em_emitter *emitter, const char *name, void *arg)
 {
-    return EM__UNLIKELY(name && name[0] == 'e') &&
-           em__uncaught(emitter, name, arg);
+    if (EM__LIKELY(!name || name[0] != 'e'))
+        return false;
+    return em__uncaught(emitter, name, arg);
 }
 
 /* Call the listeners of EM_ANY or EM_ERROR_MONITOR on behalf of an event. */
@@ -198,9 +201,9 @@ static bool emit_watched(em_emitter *emitter, em__core *core, em__event *event,
         emit_aside(emitter, core, EM__ANY, frame.name, arg);
     if (kind == EM__ERROR)
         heard = event && (event->live > 0 || event->held);
-    run(emitter, core, &frame, arg);
+    run(emitter, &frame, event, arg);
     if (!heard && !em__dying(emitter)) {
-        core->frame = frame.up;
+        em__pop(core, &frame);
         return unheard(emitter, name, arg);
     }
     leave(emitter, core, event);
@@ -218,72 +221,81 @@ static EM__APART bool emit_special(em_emitter *emitter, em__core *core,
     return emit_watched(emitter, core, event, name, arg);
 }
 
-static EM__APART void call_first(em_emitter *emitter)
+/* --- listeners, and nothing else to do --- */
+
+static EM__APART EM__ALIGNED bool emit_plain(em_emitter *emitter,
+                                             em__event *event, void *arg)
 {
     em__core *core = em__private(emitter)->core;
-    em__frame *frame = core->frame;
-
-    call_marked(emitter, core, frame, frame->cursor - 1, frame->arg);
-}
-
-static EM__APART void call_others(em_emitter *emitter)
-{
-    em__core *core = em__private(emitter)->core;
-
-    run(emitter, core, core->frame, core->frame->arg);
-}
-
-/* The plain case, in which each instruction counts: listeners, and nothing else
- * to do.  The first one is called without looking into the frame, since it is
- * often the only one; whatever is needed after it is read anew, since keeping
- * it over the call costs more. */
-static inline bool emit_plain(em_emitter *emitter, em__core *core,
-                              em__event *event, void *arg, em__frame *up)
-{
-    const em__slot *slot;
     em__frame frame;
 
     if (EM__UNLIKELY(em__dying(emitter)))
         return false;
-    slot = &event->slots[event->begin];
-    frame.up = up;
+    frame.up = em__frames(core);
     frame.event = event;
-    frame.arg = arg;
-    frame.cursor = event->begin + 1;
+    frame.cursor = event->begin;
     frame.end = event->end;
     frame.kind = EM__EMITS;
-    core->frame = &frame;
-    if (EM__LIKELY(slot->more == EM__PLAIN))
-        slot->fn(emitter, arg, slot->data);
-    else
-        call_first(emitter);
-    if (frame.cursor < frame.end)
-        call_others(emitter);
-    em__private(emitter)->core->frame = up;
+    core->top = (uintptr_t)&frame;
+    while (call_next(emitter, &frame, event, arg))
+        ;
+    em__pop(em__private(emitter)->core, &frame);
     if (EM__UNLIKELY(em__dying(emitter)))
         em__destroy_if_ready(emitter);
     return true;
 }
 
-static EM__APART bool emit_nested(em_emitter *emitter, em__core *core,
-                                  em__event *event, void *arg)
+/* Whether emit_single will do. */
+static inline bool is_single(em_emitter *emitter, const em__event *event)
 {
-    return emit_plain(emitter, core, event, arg, core->frame);
+    return EM__LIKELY(event->first.more == EM__PLAIN) &&
+           EM__LIKELY(em__private(emitter)->core->top == 0) &&
+           EM__LIKELY(!em__dying(emitter));
 }
 
-/* That there is no frame above is known here, not read back: in a row of emits
- * each would wait for what the one before it has just stored. */
-static EM__APART bool emit_found(em_emitter *emitter, em__core *core,
-                                 em__event *event, void *arg)
+/* In a bare frame.  The emitter is read back from there, since to keep it in a
+ * register over the call costs more. */
+static inline bool emit_single(em_emitter *emitter, em__event *event, void *arg)
 {
-    if (EM__UNLIKELY(core->frame != NULL))
-        return emit_nested(emitter, core, event, arg);
-    return emit_plain(emitter, core, event, arg, NULL);
+    em__frame frame;
+
+    frame.event = event;
+    frame.emitter = emitter;
+    em__private(emitter)->core->top = (uintptr_t)&frame + EM__BARE;
+    event->first.fn(emitter, arg, event->first.data);
+    emitter = frame.emitter;
+    em__private(emitter)->core->top = 0;
+    if (EM__UNLIKELY(em__dying(emitter)))
+        em__destroy_if_ready(emitter);
+    return true;
 }
 
-static EM__APART bool emit_by_text(em_emitter *emitter, em__core *core,
-                                   const char *name, void *arg)
+void em__frame_fill(em__core *core)
 {
+    em__frame *frame = (em__frame *)(core->top - EM__BARE);
+
+    frame->up = NULL;
+    frame->cursor = frame->end = 1;
+    frame->kind = EM__EMITS;
+    core->top = (uintptr_t)frame;
+}
+
+static inline bool emit_event(em_emitter *emitter, em__event *event, void *arg)
+{
+    if (EM__LIKELY(is_single(emitter, event)))
+        return emit_single(emitter, event, arg);
+    if (EM__LIKELY(event->live > 0))
+        return emit_plain(emitter, event, arg);
+    return EM__UNLIKELY(event->kind == EM__ERROR) &&
+           em__uncaught(emitter, event->name, arg);
+}
+
+/* --- what users emit --- */
+
+static EM__APART bool emit_by_text(em_emitter *emitter, const char *name,
+                                   void *arg)
+{
+    em__core *core = em__private(emitter)->core;
     em__event *event;
 
     if (!name)
@@ -291,42 +303,42 @@ static EM__APART bool emit_by_text(em_emitter *emitter, em__core *core,
     if (core->extra->special)
         return emit_special(emitter, core, name, arg);
     event = em__table_find(core, name);
-    if (!event || event->live == 0)
-        return unheard(emitter, name, arg);
-    return emit_found(emitter, core, event, arg);
+    return event ? emit_event(emitter, event, arg)
+                 : unheard(emitter, name, arg);
 }
 
-/* By its text too, when the emitter has but one event. */
-static EM__APART bool emit_only(em_emitter *emitter, em__core *core,
-                                const char *name, void *arg)
+/* An emitter with special listeners knows no event by the address of its name,
+ * and no event with listeners has the name NULL. */
+static EM__APART EM__ALIGNED bool emit_otherwise(em_emitter *emitter,
+                                                 const char *name, void *arg)
 {
+    em__core *core = em__private(emitter)->core;
     em__event *event = &core->first;
 
-    if (!name || !event->name || !em__name_equals(event->name, name) ||
-        event->live == 0)
+    if (core->extra) {
+        event = em__table_known(core, name);
+        if (!event)
+            return emit_by_text(emitter, name, arg);
+    } else if (!name || !event->name || !em__name_equals(event->name, name)) {
         return unheard(emitter, name, arg);
-    return emit_found(emitter, core, event, arg);
+    }
+    return emit_event(emitter, event, arg);
 }
 
-/* Each way out is a tail call, and what a name costs that is known by its
- * address is a few loads.  An emitter with special listeners knows none, and no
- * event with listeners has the name NULL. */
-bool em_emit(em_emitter *emitter, const char *name, void *arg)
+/* What one call costs is, besides the call, the lines of instructions that are
+ * fetched for it.  So the way of an interned name, whose only listener is a
+ * plain one, begins with a line and leaves all others by a tail call. */
+EM__ALIGNED bool em_emit(em_emitter *emitter, const char *name, void *arg)
 {
     em__core *core;
-    em__event *event;
 
     if (EM__UNLIKELY(!emitter))
         return false;
     EM__CHECK_THREAD(emitter);
     core = em__private(emitter)->core;
-    if (!core)
+    if (EM__UNLIKELY(!core))
         return unheard(emitter, name, arg);
-    event = em__table_known(core, name);
-    if (!event)
-        return core->extra ? emit_by_text(emitter, core, name, arg)
-                           : emit_only(emitter, core, name, arg);
-    if (event->live == 0)
-        return unheard(emitter, name, arg);
-    return emit_found(emitter, core, event, arg);
+    if (EM__UNLIKELY(core->extra) || EM__UNLIKELY(core->first.name != name))
+        return emit_otherwise(emitter, name, arg);
+    return emit_event(emitter, &core->first, arg);
 }

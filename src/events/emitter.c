@@ -66,7 +66,7 @@ em__core *em__core_make(em_emitter *emitter)
     self->core = em__malloc(sizeof(*self->core));
     if (!self->core)
         return NULL;
-    self->core->frame = NULL;
+    self->core->top = 0;
     self->core->extra = NULL;
     em__event_init(&self->core->first, NULL);
     return self->core;
@@ -178,7 +178,7 @@ void em__destroy_if_ready(em_emitter *emitter)
     em__emitter *self = em__private(emitter);
     uintptr_t state = atomic_load_explicit(&self->state, memory_order_relaxed);
 
-    if ((state & EM__READY) && !(self->core && self->core->frame))
+    if ((state & EM__READY) && !(self->core && self->core->top))
         destroy(emitter);
 }
 
@@ -250,7 +250,7 @@ em_emitter *em_ref(em_emitter *emitter)
 
 bool em__leave(em_emitter *emitter, em__core *core)
 {
-    core->frame = core->frame->up;
+    em__pop(core, em__frames(core));
     if (!em__dying(emitter))
         return false;
     em__destroy_if_ready(emitter);

@@ -23,7 +23,11 @@ enum { KEPT = 16, FEW = 16, LARGE = 1024 };
 
 void em__event_init(em__event *event, const char *name)
 {
-    *event = (em__event){ .name = name, .capacity = 1 };
+    *event = (em__event){
+        .name = name,
+        .capacity = 1,
+        .first.more = EM__DEAD,
+    };
     event->slots = &event->first;
 }
 
@@ -43,30 +47,30 @@ void em__event_clear(em__event *event)
     event->name = NULL;
 }
 
-bool em__event_runs(const em__core *core, const em__event *event)
+bool em__event_runs(em__core *core, const em__event *event)
 {
-    const em__frame *frame = core->frame;
+    const em__frame *frame = em__frames(core);
 
     while (frame && (frame->event != event || frame->kind > EM__EMITS_AS))
         frame = frame->up;
     return frame;
 }
 
-bool em__event_pinned(const em__core *core, const em__event *event)
+bool em__event_pinned(em__core *core, const em__event *event)
 {
-    const em__frame *frame = core->frame;
+    const em__frame *frame = em__frames(core);
 
     while (frame && frame->event != event)
         frame = frame->up;
     return frame;
 }
 
-static uint32_t reserved(const em__core *core, const em__event *event)
+static uint32_t reserved(em__core *core, const em__event *event)
 {
     const em__frame *frame;
     uint32_t count = 0;
 
-    for (frame = core->frame; frame; frame = frame->up) {
+    for (frame = em__frames(core); frame; frame = frame->up) {
         if (frame->event == event && frame->kind == EM__RESERVES)
             count++;
     }
@@ -105,7 +109,7 @@ static void clamp_frames(em__core *core, const em__event *event)
 {
     em__frame *frame;
 
-    for (frame = core->frame; frame; frame = frame->up) {
+    for (frame = em__frames(core); frame; frame = frame->up) {
         if (has_position(frame, event)) {
             frame->cursor = clamp(frame->cursor, event);
             frame->end = clamp(frame->end, event);
@@ -118,7 +122,7 @@ static void shift_frames(em__core *core, const em__event *event, uint32_t by)
 {
     em__frame *frame;
 
-    for (frame = core->frame; frame; frame = frame->up) {
+    for (frame = em__frames(core); frame; frame = frame->up) {
         if (has_position(frame, event)) {
             frame->cursor += by;
             frame->end += by;
@@ -154,7 +158,7 @@ static void squeeze(em__core *core, em__event *event)
     uint32_t i, to = event->begin;
     em__frame *frame;
 
-    for (frame = core->frame; frame; frame = frame->up) {
+    for (frame = em__frames(core); frame; frame = frame->up) {
         if (has_position(frame, event)) {
             frame->cursor = event->begin + survivors(event, frame->cursor);
             frame->end = event->begin + survivors(event, frame->end);
@@ -184,6 +188,7 @@ static int reallocate(em__core *core, em__event *event, uint32_t capacity,
     event->capacity = capacity;
     if (old != &event->first)
         em__free(old);
+    event->first.more = EM__DEAD;
     renumber(event);
     return 0;
 }
@@ -256,7 +261,7 @@ static void trim(em__core *core, em__event *event)
     event->end = end;
     if (begin == end)
         emptied(core, event);
-    else if (core->frame)
+    else if (core->top)
         clamp_frames(core, event);
 }
 

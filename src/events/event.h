@@ -30,7 +30,7 @@ void em__event_kill(em__core *core, em__event *event, uint32_t index);
 em_listener *em__event_sweep(em__core *core, em__event *event);
 
 /* Whether an emit of the event is under way; whether any frame is on it. */
-bool em__event_runs(const em__core *core, const em__event *event);
-bool em__event_pinned(const em__core *core, const em__event *event);
+bool em__event_runs(em__core *core, const em__event *event);
+bool em__event_pinned(em__core *core, const em__event *event);
 
 #endif

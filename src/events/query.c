@@ -12,13 +12,13 @@
 
 const char *em_event(em_emitter *emitter)
 {
-    const em__core *core;
+    em__core *core;
 
     if (!emitter || em__home_is_elsewhere(emitter))
         return NULL;
     EM__CHECK_THREAD(emitter);
     core = em__private(emitter)->core;
-    return core ? em__frame_name(core->frame) : NULL;
+    return core ? em__frame_name(em__frames(core)) : NULL;
 }
 
 size_t em_listener_count(em_emitter *emitter, const char *name)

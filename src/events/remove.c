@@ -177,7 +177,7 @@ static int remove_matching(em_emitter *emitter, em__core *core,
         remove_for_good(emitter, core, event, frame.cursor);
         count++;
     }
-    core->frame = frame.up;
+    em__pop(core, &frame);
     return count;
 }
 

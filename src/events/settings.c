@@ -14,11 +14,11 @@ static bool has_listeners(em__core *core)
     em__frame frame;
     bool found;
 
-    if (core->frame)
+    if (core->top)
         return true;
     em__table_walk(core, &frame);
     found = em__table_next(core, &frame) != NULL;
-    core->frame = frame.up;
+    em__pop(core, &frame);
     return found;
 }
 

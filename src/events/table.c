@@ -105,7 +105,7 @@ static void squeeze(em__core *core)
     em__frame *frame;
     uint32_t i, to = 0;
 
-    for (frame = core->frame; frame; frame = frame->up) {
+    for (frame = em__frames(core); frame; frame = frame->up) {
         if (frame->kind == EM__WALKS) {
             frame->cursor = places_before(extra, frame->cursor);
             frame->end = places_before(extra, frame->end);
@@ -243,7 +243,7 @@ static void drop_idle(em__core *core)
     em__event *event;
     uint32_t i;
 
-    for (frame = core->frame; frame; frame = frame->up) {
+    for (frame = em__frames(core); frame; frame = frame->up) {
         if (frame->event)
             frame->event->pinned = true;
     }
@@ -252,7 +252,7 @@ static void drop_idle(em__core *core)
         if (event && event->begin == event->end && !event->pinned)
             drop(core, event);
     }
-    for (frame = core->frame; frame; frame = frame->up) {
+    for (frame = em__frames(core); frame; frame = frame->up) {
         if (frame->event)
             frame->event->pinned = false;
     }
@@ -291,7 +291,7 @@ static int make_place(em__core *core)
 
 /* The one in the core is free if it has no name; without a table it may also
  * change its name while it is idle. */
-static bool first_is_free(const em__core *core)
+static bool first_is_free(em__core *core)
 {
     const em__event *first = &core->first;
 
