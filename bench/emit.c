@@ -3,6 +3,8 @@
 
 #include <config.h>
 
+#include <string.h>
+
 #include "emit.h"
 
 #ifdef HAVE_GOBJECT
@@ -30,6 +32,11 @@
     .setup = emit_##of##_setup, .run = emit_##of##what, \
     .teardown = emit_##of##_teardown
 
+/* Whether it is there is known when the bench runs. */
+#define NODE(operation)                                         \
+    .name = "node", .setup = emit_node_setup, .run = emit_node, \
+    .teardown = emit_node_teardown, .data = operation
+
 static const bench_measure ns[] = { { "ns", BENCH_WALL, 1 }, { 0 } };
 
 /* --- one event --- */
@@ -42,13 +49,14 @@ static const bench_parameter listeners[] = {
     { 0 },
 };
 
-static const bench_implementation emitters[] = {
+static bench_implementation emitters[] = {
     { .name = "libemitter-interned", .role = BENCH_OURS, RUN(em, _interned) },
     { .name = "libemitter-literal", .role = BENCH_OURS, RUN(em, _literal) },
     { .name = "libsigc++", SIGC(RUN(sigc, )), .divide = 4 },
     { .name = "qt5", QT(RUN(qt, )), .divide = 4 },
     { .name = "boost.signals2", BOOST(RUN(boost, )), .divide = 8 },
     { .name = "glib", GLIB(RUN(glib, )), .divide = 16 },
+    { NODE("emit") },
     { .name = "floor-array", .role = BENCH_FLOOR, RUN(array, ) },
     { .name = "floor-hash", .role = BENCH_FLOOR, RUN(hash, ) },
     { .name = "floor-empty-loop", .role = BENCH_FLOOR, .run = emit_empty },
@@ -73,11 +81,12 @@ static const bench_parameter many_names[] = {
     { 0 },
 };
 
-static const bench_implementation by_name[] = {
+static bench_implementation by_name[] = {
     { .name = "libemitter", .role = BENCH_OURS, RUN(em_names, ) },
     { .name = "libemitter-interned",
       .role = BENCH_OURS,
       RUN(em_names, _interned) },
+    { NODE("emit-name") },
     { .name = "floor-hash", .role = BENCH_FLOOR, RUN(hash_names, ) },
     { .name = "floor-array", .role = BENCH_FLOOR, RUN(array_names, ) },
     { 0 },
@@ -91,12 +100,13 @@ static const bench_parameter others[] = {
     { 0 },
 };
 
-static const bench_implementation changing[] = {
+static bench_implementation changing[] = {
     { .name = "libemitter", .role = BENCH_OURS, RUN(em, _on_off) },
     { .name = "libsigc++", SIGC(RUN(sigc, _on_off)), .divide = 4 },
     { .name = "qt5", QT(RUN(qt, _on_off)), .divide = 4 },
     { .name = "boost.signals2", BOOST(RUN(boost, _on_off)), .divide = 8 },
     { .name = "glib", GLIB(RUN(glib, _on_off)), .divide = 16 },
+    { NODE("emit-on-off") },
     { .name = "floor-array", .role = BENCH_FLOOR, RUN(array, _on_off) },
     { 0 },
 };
@@ -106,8 +116,9 @@ static const bench_parameter none[] = {
     { 0 },
 };
 
-static const bench_implementation once[] = {
+static bench_implementation once[] = {
     { .name = "libemitter", .role = BENCH_OURS, RUN(em, _once) },
+    { NODE("emit-once") },
     { .name = "floor-array", .role = BENCH_FLOOR, RUN(array, _once) },
     { 0 },
 };
@@ -134,11 +145,12 @@ static const bench_parameter sizes[] = {
     { 0 },
 };
 
-static const bench_implementation memory[] = {
+static bench_implementation memory[] = {
     { .name = "libemitter", .role = BENCH_OURS, .run = emit_em_memory },
     { .name = "libsigc++", SIGC(.run = emit_sigc_memory) },
     { .name = "boost.signals2", BOOST(.run = emit_boost_memory) },
     { .name = "glib", GLIB(.run = emit_glib_memory) },
+    { NODE("emit-memory") },
     { 0 },
 };
 
@@ -166,7 +178,21 @@ static const bench_subject subjects[] = {
     { 0 },
 };
 
+static void leave_out_node(bench_implementation *it)
+{
+    for (; it->name; it++)
+        if (strcmp(it->name, "node") == 0)
+            it->missing = "nodejs";
+}
+
 int main(int argc, char **argv)
 {
+    if (!emit_node_is_there()) {
+        leave_out_node(emitters);
+        leave_out_node(by_name);
+        leave_out_node(changing);
+        leave_out_node(once);
+        leave_out_node(memory);
+    }
     return bench_main(subjects, argc, argv);
 }

@@ -74,6 +74,8 @@ bench_fn emit_sigc_setup, emit_sigc, emit_sigc_teardown, emit_sigc_on_off,
 bench_fn emit_boost_setup, emit_boost, emit_boost_teardown, emit_boost_on_off,
     emit_boost_memory;
 bench_fn emit_qt_setup, emit_qt, emit_qt_teardown, emit_qt_on_off;
+bench_fn emit_node_setup, emit_node, emit_node_teardown;
+bool emit_node_is_there(void);
 
 #ifdef __cplusplus
 }

@@ -31,6 +31,7 @@ static callback *const callbacks[] = { TEN(NAME) };
 
 int names_make(names *n, unsigned long size)
 {
+    uint32_t seed = 1;
     unsigned long i;
 
     n->text = calloc(size, NAME_SIZE);
@@ -38,9 +39,10 @@ int names_make(names *n, unsigned long size)
         return -ENOMEM;
     for (i = 0; i < size; i++)
         (void)snprintf(n->text[i], NAME_SIZE, "benchmark-%04lu", i % 10000);
-    srand(1);
-    for (i = 0; i < ORDER; i++)
-        n->order[i] = (unsigned short)((unsigned)rand() % size);
+    for (i = 0; i < ORDER; i++) {
+        seed = seed * 1103515245u + 12345u;
+        n->order[i] = (unsigned short)((seed >> 16) % size);
+    }
     return 0;
 }
 
