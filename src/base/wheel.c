@@ -2,16 +2,18 @@
 /* Wheel: timers by deadline, to be added and removed in constant time.
  *
  * The hierarchical wheel of Varghese and Lauck, "Hashed and Hierarchical Timing
- * Wheels" (SOSP 1987), scheme 7.  Deadlines are numbers of 5-bit digits, and a
- * timer waits in the level of the highest digit in which its deadline differs
- * from the wheel's time, in the slot of that digit; one that differs above the
- * top level waits in `far`.  When the wheel's time reaches a slot of level 0
- * its timers are due; when it reaches one of a higher level they agree with the
- * time in one digit more and move down.
+ * Wheels" (SOSP 1987), scheme 7.  Deadlines are numbers of digits, the lowest
+ * of 7 bits and the others of 4, and a timer waits in the level of the highest
+ * digit in which its deadline differs from the wheel's time, in the slot of
+ * that digit; one that differs above the top level waits in the last slot, the
+ * far one.  When the wheel's time reaches a slot of the lowest level its timers
+ * are due; when it reaches a higher one they agree with the time in one digit
+ * more and move down.  The slots are numbered in the order in which the time
+ * reaches them.
  *
  * So where a timer is follows from its deadline and the wheel's time alone,
  * which is why a timer does not say where it is, and why a slot can be a single
- * pointer (a loop has 192 of them): removing the node it points to finds the
+ * pointer (a loop has 193 of them): removing the node it points to finds the
  * slot again.  Timers of one deadline meet in one slot in the order they were
  * added: a later one is put below the level of an earlier one only after the
  * earlier one moved down. */
@@ -45,15 +47,41 @@ static void ring_remove(em__list **ring, em__list *node)
         *ring = next == node ? NULL : next;
 }
 
-static unsigned digit(uint64_t time, int level)
+/* How many low bits of a deadline do not matter to its being in the slot. */
+static unsigned shift_of(unsigned slot)
 {
-    return (unsigned)(time >> (level * EM__WHEEL_BITS)) & (EM__WHEEL_SLOTS - 1);
+    if (slot < EM__WHEEL_NEAR)
+        return 0;
+    return EM__WHEEL_NEAR_BITS +
+           ((slot - EM__WHEEL_NEAR) >> EM__WHEEL_BITS) * EM__WHEEL_BITS;
 }
 
-/* For a deadline after the wheel's time; EM__WHEEL_LEVELS or more: far. */
-static int level_of(const em__wheel *wheel, uint64_t due)
+/* For a deadline after the wheel's time. */
+static unsigned slot_of(const em__wheel *wheel, uint64_t due)
 {
-    return (63 - __builtin_clzll(due ^ wheel->now)) / EM__WHEEL_BITS;
+    unsigned bit = 63 - (unsigned)__builtin_clzll(due ^ wheel->now);
+    unsigned level;
+
+    if (bit < EM__WHEEL_NEAR_BITS)
+        return due & (EM__WHEEL_NEAR - 1);
+    level = (bit - EM__WHEEL_NEAR_BITS) / EM__WHEEL_BITS;
+    if (level >= EM__WHEEL_LEVELS)
+        return EM__WHEEL_FAR;
+    due >>= EM__WHEEL_NEAR_BITS + level * EM__WHEEL_BITS;
+    return EM__WHEEL_NEAR + (level << EM__WHEEL_BITS) +
+           (due & ((1 << EM__WHEEL_BITS) - 1));
+}
+
+static void set_occupied(em__wheel *wheel, unsigned slot, bool occupied)
+{
+    uint64_t bit = UINT64_C(1) << slot % 64;
+
+    if (slot == EM__WHEEL_FAR)
+        return;
+    if (occupied)
+        wheel->occupied[slot / 64] |= bit;
+    else
+        wheel->occupied[slot / 64] &= ~bit;
 }
 
 void em__wheel_init(em__wheel *wheel, uint64_t now)
@@ -65,7 +93,7 @@ void em__wheel_init(em__wheel *wheel, uint64_t now)
 
 void em__wheel_add(em__wheel *wheel, em__timer *timer)
 {
-    int level;
+    unsigned slot;
 
     if (timer->due < wheel->next)
         wheel->next = timer->due;
@@ -73,19 +101,14 @@ void em__wheel_add(em__wheel *wheel, em__timer *timer)
         em__list_append(&wheel->due, &timer->node);
         return;
     }
-    level = level_of(wheel, timer->due);
-    if (level >= EM__WHEEL_LEVELS) {
-        ring_append(&wheel->far, &timer->node);
-        return;
-    }
-    ring_append(&wheel->slots[level][digit(timer->due, level)], &timer->node);
-    wheel->occupied[level] |= UINT32_C(1) << digit(timer->due, level);
+    slot = slot_of(wheel, timer->due);
+    ring_append(&wheel->slots[slot], &timer->node);
+    set_occupied(wheel, slot, true);
 }
 
 void em__wheel_remove(em__wheel *wheel, em__timer *timer)
 {
-    em__list **slot;
-    int level;
+    unsigned slot;
 
     if (timer->due == wheel->next)
         wheel->next = 0;
@@ -93,25 +116,21 @@ void em__wheel_remove(em__wheel *wheel, em__timer *timer)
         em__list_remove(&timer->node);
         return;
     }
-    level = level_of(wheel, timer->due);
-    if (level >= EM__WHEEL_LEVELS) {
-        ring_remove(&wheel->far, &timer->node);
-        return;
-    }
-    slot = &wheel->slots[level][digit(timer->due, level)];
-    ring_remove(slot, &timer->node);
-    if (!*slot)
-        wheel->occupied[level] &= ~(UINT32_C(1) << digit(timer->due, level));
+    slot = slot_of(wheel, timer->due);
+    ring_remove(&wheel->slots[slot], &timer->node);
+    if (!wheel->slots[slot])
+        set_occupied(wheel, slot, false);
 }
 
-/* The lowest level with a timer in it, which has the next timer; or far. */
-static int lowest(const em__wheel *wheel)
+/* The first slot with a timer in it, which has the next one; or the far one. */
+static unsigned first_slot(const em__wheel *wheel)
 {
-    int level = 0;
+    unsigned i;
 
-    while (level < EM__WHEEL_LEVELS && !wheel->occupied[level])
-        level++;
-    return level;
+    for (i = 0; i < EM__WHEEL_FAR / 64; i++)
+        if (wheel->occupied[i])
+            return i * 64 + (unsigned)__builtin_ctzll(wheel->occupied[i]);
+    return EM__WHEEL_FAR;
 }
 
 /* The earliest deadline in a ring, or 0 after looking at `limit` timers. */
@@ -132,21 +151,27 @@ static uint64_t earliest(const em__list *ring, size_t limit)
     return due;
 }
 
-/* Its first slot, and the time at which the wheel reaches it. */
-static em__list **first_slot(em__wheel *wheel, int level, uint64_t *start)
+/* The time at which the wheel reaches the slot, which is not empty. */
+static uint64_t start_of(const em__wheel *wheel, unsigned slot)
 {
-    int shift = level * EM__WHEEL_BITS;
-    uint64_t above = wheel->now >> shift >> EM__WHEEL_BITS;
-    int slot;
+    unsigned shift = shift_of(slot);
+    unsigned bits =
+        slot < EM__WHEEL_NEAR ? EM__WHEEL_NEAR_BITS : EM__WHEEL_BITS;
+    uint64_t above = wheel->now >> shift >> bits << bits;
 
-    if (level == EM__WHEEL_LEVELS) {
-        *start = wheel->far ? earliest(wheel->far, SIZE_MAX) : UINT64_MAX;
-        *start = *start >> shift << shift;
-        return &wheel->far;
-    }
-    slot = __builtin_ctz(wheel->occupied[level]);
-    *start = (above << EM__WHEEL_BITS | (unsigned)slot) << shift;
-    return &wheel->slots[level][slot];
+    if (slot == EM__WHEEL_FAR)
+        return earliest(wheel->slots[slot], SIZE_MAX) >> shift << shift;
+    return (above | (slot & ((1U << bits) - 1))) << shift;
+}
+
+/* Whether the wheel reaches it on its way to `now`.  Far timers are only looked
+ * at when one may have come near, since that looks at all of them. */
+static bool reaches(const em__wheel *wheel, unsigned slot, uint64_t now)
+{
+    if (slot == EM__WHEEL_FAR &&
+        (!wheel->slots[slot] || (now ^ wheel->now) >> shift_of(slot) == 0))
+        return false;
+    return start_of(wheel, slot) <= now;
 }
 
 /* A ring goes behind what is in the list, as it is. */
@@ -161,17 +186,16 @@ static void ring_splice(em__list *list, em__list *ring)
 }
 
 /* Put the timers of a slot that the time has reached where they belong now.  A
- * slot of level 0 has one deadline, so all of it is due at once: no timer of it
- * needs to be looked at, which is what costs when there are very many. */
-static void empty_slot(em__wheel *wheel, em__list **slot, int level)
+ * near slot has one deadline, so all of it is due at once: no timer of it needs
+ * to be looked at, which is what costs when there are very many. */
+static void empty_slot(em__wheel *wheel, unsigned slot)
 {
-    em__list *ring = *slot;
+    em__list *ring = wheel->slots[slot];
     em__list *node, *next;
 
-    *slot = NULL;
-    if (level < EM__WHEEL_LEVELS)
-        wheel->occupied[level] &= wheel->occupied[level] - 1;
-    if (level == 0) {
+    wheel->slots[slot] = NULL;
+    set_occupied(wheel, slot, false);
+    if (slot < EM__WHEEL_NEAR) {
         ring_splice(&wheel->due, ring);
         return;
     }
@@ -185,38 +209,37 @@ static void empty_slot(em__wheel *wheel, em__list **slot, int level)
 
 void em__wheel_advance(em__wheel *wheel, uint64_t now)
 {
-    em__list **slot;
-    uint64_t start;
-    int level;
+    unsigned slot;
 
     if (now >= wheel->next)
         wheel->next = 0;
     while (now > wheel->now) {
-        level = lowest(wheel);
-        slot = first_slot(wheel, level, &start);
-        if (!*slot || start > now) {
+        slot = first_slot(wheel);
+        if (!reaches(wheel, slot, now)) {
             wheel->now = now;
             return;
         }
-        wheel->now = start;
-        empty_slot(wheel, slot, level);
+        wheel->now = start_of(wheel, slot);
+        empty_slot(wheel, slot);
     }
 }
 
 uint64_t em__wheel_next(em__wheel *wheel)
 {
-    em__list **slot;
-    uint64_t start;
-    int level;
+    const em__list *ring;
+    unsigned slot;
 
     if (!em__list_empty(&wheel->due))
         return wheel->now;
     if (wheel->next != 0)
         return wheel->next;
-    level = lowest(wheel);
-    slot = first_slot(wheel, level, &start);
-    wheel->next = *slot ? earliest(*slot, SCAN_LIMIT) : UINT64_MAX;
+    slot = first_slot(wheel);
+    ring = wheel->slots[slot];
+    if (!ring)
+        wheel->next = UINT64_MAX;
+    else if (slot >= EM__WHEEL_NEAR)
+        wheel->next = earliest(ring, SCAN_LIMIT);
     if (wheel->next == 0)
-        wheel->next = start;
+        wheel->next = start_of(wheel, slot);
     return wheel->next;
 }

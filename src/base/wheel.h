@@ -8,10 +8,15 @@
 
 #include "base/list.h"
 
+/* A slot for each of the next ticks, then levels of ever coarser ones.  The
+ * near ones are many because a timer that is put into one is not moved any
+ * more, and most of those that fire at all were short. */
 enum {
-    EM__WHEEL_BITS = 5,
-    EM__WHEEL_SLOTS = 1 << EM__WHEEL_BITS,
-    EM__WHEEL_LEVELS = 6
+    EM__WHEEL_NEAR_BITS = 7,
+    EM__WHEEL_BITS = 4, /* of each level above */
+    EM__WHEEL_LEVELS = 4,
+    EM__WHEEL_NEAR = 1 << EM__WHEEL_NEAR_BITS,
+    EM__WHEEL_FAR = EM__WHEEL_NEAR + (EM__WHEEL_LEVELS << EM__WHEEL_BITS)
 };
 
 /* A member of what is timed.  `due` is in ticks (the loop's are milliseconds)
@@ -27,9 +32,8 @@ typedef struct em__wheel {
     uint64_t now;
     uint64_t next; /* what em__wheel_next answered; 0: to be worked out */
     em__list due;
-    em__list *far; /* rings, as the slots: first node or NULL */
-    em__list *slots[EM__WHEEL_LEVELS][EM__WHEEL_SLOTS];
-    uint32_t occupied[EM__WHEEL_LEVELS]; /* a bit a slot */
+    em__list *slots[EM__WHEEL_FAR + 1];    /* rings: first node or NULL */
+    uint64_t occupied[EM__WHEEL_FAR / 64]; /* a bit a slot, but for the last */
 } em__wheel;
 
 void em__wheel_init(em__wheel *wheel, uint64_t now);
