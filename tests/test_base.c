@@ -174,6 +174,26 @@ TEST(a_timer_may_be_as_far_away_as_a_number_reaches)
     assert_marks("0");
 }
 
+TEST(at_the_end_of_time_all_timers_are_due)
+{
+    em__wheel wheel;
+    em__timer timers[5];
+    int count = 0;
+
+    em__wheel_init(&wheel, 1000);
+    add(&wheel, &timers[0], 1000);
+    add(&wheel, &timers[1], 1001);
+    add(&wheel, &timers[2], 5000);
+    add(&wheel, &timers[3], 5001);
+    add(&wheel, &timers[4], UINT64_MAX - 1);
+    em__wheel_end(&wheel);
+    for (; !em__list_empty(&wheel.due); count++)
+        em__wheel_remove(&wheel,
+                         em__container(wheel.due.next, em__timer, node));
+    ck_assert_int_eq(count, 5);
+    ck_assert_uint_eq(em__wheel_next(&wheel), UINT64_MAX);
+}
+
 enum { TIMERS = 500, STEPS = 20000 };
 
 /* The wheel against the plainest model: an array that is searched. */
@@ -254,4 +274,5 @@ SUITE("base", the_allocator_cannot_change_after_the_first_allocation,
       the_clock_goes_forward_and_there_is_a_processor,
       timers_come_by_deadline_and_then_in_the_order_they_were_added,
       a_timer_may_be_as_far_away_as_a_number_reaches,
+      at_the_end_of_time_all_timers_are_due,
       the_wheel_agrees_with_a_model_over_random_operations);

@@ -227,6 +227,53 @@ static void remove_self(em_source *source, void *data)
     mark("still here");
 }
 
+static void note_and_stop(em_source *source, void *data)
+{
+    assert_ok(em_loop_add_timer(loop, 0, 0, note, "armed meanwhile", NULL));
+    mark(data);
+    em_loop_stop(em_source_loop(source));
+}
+
+TEST(timers_that_a_stop_kept_waiting_come_first_in_the_next_run)
+{
+    begin();
+    assert_ok(em_loop_add_timer(loop, 0, 0, note_and_stop, "a", NULL));
+    assert_ok(em_loop_add_timer(loop, 0, 0, note, "b", NULL));
+    assert_ok(em_loop_add_timer(loop, 0, 0, note, "c", NULL));
+    assert_error(1, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("a");
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("b c armed meanwhile");
+    em_loop_free(loop);
+}
+
+static void free_loop(em_source *source, void *data)
+{
+    mark(data);
+    em_loop_free(em_source_loop(source));
+}
+
+TEST(a_loop_freed_by_a_timer_takes_all_timers_along_wherever_they_wait)
+{
+    static const uint64_t afters[] = { 0, 5, 500, 100000, 1000000000000 };
+    em_source *timer;
+    size_t i;
+
+    begin();
+    assert_ok(em_loop_add_timer(loop, UINT64_MAX, 0, note, "no", &timer));
+    em_source_set_free(timer, note_free);
+    assert_ok(em_loop_add_timer(loop, 0, 0, note, "a", &timer));
+    em_source_set_free(timer, note_free);
+    assert_ok(em_loop_add_timer(loop, 0, 7, free_loop, "b", &timer));
+    em_source_set_free(timer, note_free);
+    for (i = 0; i < sizeof(afters) / sizeof(afters[0]); i++) {
+        assert_ok(em_loop_add_timer(loop, afters[i], 0, note, "never", &timer));
+        em_source_set_free(timer, note_free);
+    }
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("a b free free free free free free free free");
+}
+
 TEST(a_timer_removed_in_its_own_callback_is_freed_when_it_returned)
 {
     em_source *timer;
@@ -285,6 +332,8 @@ SUITE("timer", timers_fire_by_deadline_then_in_the_order_they_were_armed,
       a_timer_armed_for_never_is_not_alive, the_longest_times_do_not_overflow,
       reference_and_unreference_are_idempotent,
       a_timer_removed_by_another_in_the_same_turn_does_not_fire,
+      timers_that_a_stop_kept_waiting_come_first_in_the_next_run,
+      a_loop_freed_by_a_timer_takes_all_timers_along_wherever_they_wait,
       a_timer_removed_in_its_own_callback_is_freed_when_it_returned,
       nonsense_is_refused_and_no_memory_changes_nothing,
       a_hundred_thousand_timers_all_fire);

@@ -243,3 +243,17 @@ uint64_t em__wheel_next(em__wheel *wheel)
         wheel->next = start_of(wheel, slot);
     return wheel->next;
 }
+
+void em__wheel_end(em__wheel *wheel)
+{
+    unsigned slot;
+
+    for (slot = 0; slot <= EM__WHEEL_FAR; slot++) {
+        if (wheel->slots[slot])
+            ring_splice(&wheel->due, wheel->slots[slot]);
+        wheel->slots[slot] = NULL;
+    }
+    memset(wheel->occupied, 0, sizeof(wheel->occupied));
+    wheel->now = UINT64_MAX;
+    wheel->next = 0;
+}

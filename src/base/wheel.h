@@ -47,4 +47,8 @@ void em__wheel_advance(em__wheel *wheel, uint64_t now);
  * away together; UINT64_MAX: there is none. */
 uint64_t em__wheel_next(em__wheel *wheel);
 
+/* The end of time: all timers go to wheel->due, those that were not there yet
+ * in no order. */
+void em__wheel_end(em__wheel *wheel);
+
 #endif

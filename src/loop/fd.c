@@ -59,7 +59,7 @@ static unsigned all_events(const em__watch *watch)
     unsigned events = 0;
 
     for (source = watch->first; source; source = source->next)
-        events |= source->events;
+        events |= source->source.events;
     return events;
 }
 
@@ -155,7 +155,7 @@ int em__fd_watch(em__fd_source *mine, int fd, unsigned events)
     if (r < 0)
         return r;
     mine->source.fd = fd;
-    mine->events = events;
+    mine->source.events = (uint8_t)events;
     link_source(loop, mine);
     r = update_watch(loop, fd);
     if (r < 0) {
@@ -204,12 +204,12 @@ int em_source_set_events(em_source *source, unsigned events)
     if (r < 0)
         return r;
     mine = em__container(source, em__fd_source, source);
-    before = mine->events;
-    mine->events = events;
+    before = mine->source.events;
+    mine->source.events = (uint8_t)events;
     if (events != before) {
         r = update_watch(source->loop, source->fd);
         if (r < 0) {
-            mine->events = before;
+            mine->source.events = (uint8_t)before;
             return r;
         }
     }
@@ -227,9 +227,9 @@ static void call(em__fd_source *mine, unsigned ready)
     em_fd_fn *fn = (em_fd_fn *)source->callback;
 
     if (ready & UNASKED)
-        ready |= mine->events;
-    ready &= mine->events | UNASKED;
-    if (!ready || !mine->events)
+        ready |= mine->source.events;
+    ready &= mine->source.events | UNASKED;
+    if (!ready || !mine->source.events)
         return;
     if (source->kind == EM__SOURCE_CHILD) {
         em__child_check(source);

@@ -22,25 +22,32 @@ typedef enum em__source_kind {
 } em__source_kind;
 
 /* What all kinds of sources begin with.  The callback is cast back to its own
- * type by the file of its kind, which alone calls it. */
+ * type by the file of its kind, which alone calls it.
+ *
+ * A source is linked once: an armed timer in the wheel, all else among the
+ * loop's sources.  A second pair of links would make a million timers a sixth
+ * larger, and what they cost is the memory that they touch; so what arming
+ * needs also stands together, and the small fields of other kinds where they
+ * cost no room. */
 struct em_source {
-    em__list node; /* among the loop's */
+    em__timer timer;
     em_loop *loop;
-    void (*callback)(void);
-    void *data;
-    void (*free_data)(void *data);
     uint8_t kind;
     bool active : 1;     /* it may still call */
     bool referenced : 1; /* and keeps the loop alive while it is active */
     bool own : 1;        /* nobody holds it: it goes after its last call */
     bool running : 1;    /* its callback is on the stack, */
     bool removed : 1;    /* and then frees it */
-    int fd;              /* what it watches, or -1; costs no room here */
+    uint8_t events;      /* of a descriptor: what it waits for */
+    atomic_bool pending; /* any thread's: notified, not called yet */
+    int fd;              /* what it watches, or -1 */
+    void (*callback)(void);
+    void *data;
+    void (*free_data)(void *data);
 };
 
 typedef struct em__fd_source {
     em_source source;
-    unsigned events;
     struct em__fd_source *next; /* on the same descriptor */
 } em__fd_source;
 
@@ -53,7 +60,6 @@ typedef struct em__child_source {
 typedef struct em__notify_source {
     em_source source;
     struct em__notify_source *next; /* among those notified */
-    atomic_bool pending;            /* any thread's: notified, not called yet */
 } em__notify_source;
 
 typedef struct em__signal_source {
@@ -64,7 +70,6 @@ typedef struct em__signal_source {
 
 typedef struct em__timer_source {
     em_source source;
-    em__timer timer;
     uint64_t every; /* 0: once */
 } em__timer_source;
 
@@ -89,7 +94,7 @@ typedef struct em__host {
 struct em_loop {
     /* The owner's. */
     em__wheel wheel;
-    em__list sources;
+    em__list sources; /* but for the timers in the wheel */
     em__mail *defers, *last_defer;
     em__poller poller;
     em__watch *watches; /* by descriptor number */
@@ -202,6 +207,7 @@ void em__signal_call(em_source *source);
 /* timer.c */
 void em__timer_stop(em_source *source);
 void em__timer_dispatch(em_loop *loop);
+void em__timer_release(em_loop *loop); /* at its end, all to its sources */
 
 /* task.c */
 void em__task_run_defers(em_loop *loop);

@@ -151,10 +151,16 @@ static void recall_holders(em_loop *loop)
         recall(loop);
 }
 
+static em_source *first_source(em_loop *loop)
+{
+    return em__container(loop->sources.next, em_source, timer.node);
+}
+
 static void remove_sources(em_loop *loop)
 {
+    em__timer_release(loop);
     while (!em__list_empty(&loop->sources))
-        em_source_remove(em__container(loop->sources.next, em_source, node));
+        em_source_remove(first_source(loop));
 }
 
 static void end_everything(em_loop *loop)
@@ -179,8 +185,9 @@ static void forget_everything(em_loop *loop)
         loop->defers = mail->next;
         mail->deliver(loop, mail, EM__FORKED);
     }
+    em__timer_release(loop);
     while (!em__list_empty(&loop->sources))
-        em__source_free(em__container(loop->sources.next, em_source, node));
+        em__source_free(first_source(loop));
     if (loop->sigchld)
         em__source_free(loop->sigchld);
     em__mailbox_forget(&loop->mailbox);

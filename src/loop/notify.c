@@ -35,7 +35,7 @@ void em__notify_raise(em__notify_source *mine)
     em_loop *loop = mine->source.loop;
 
     atomic_fetch_add(&loop->notifiers, 1);
-    if (!atomic_exchange(&mine->pending, true)) {
+    if (!atomic_exchange(&mine->source.pending, true)) {
         push(loop, mine);
         em__poller_wake(&loop->poller);
     }
@@ -92,7 +92,7 @@ void em__notify_stop(em_source *source)
 {
     em__notify_source *mine = em__container(source, em__notify_source, source);
 
-    if (atomic_exchange(&mine->pending, true))
+    if (atomic_exchange(&mine->source.pending, true))
         withdraw(source->loop, mine);
     em__source_set_active(source, false);
 }
@@ -123,7 +123,7 @@ void em__notify_dispatch(em_loop *loop)
     collect(loop);
     while ((mine = loop->notices) && !em__loop_halted(loop)) {
         loop->notices = mine->next;
-        atomic_store(&mine->pending, false);
+        atomic_store(&mine->source.pending, false);
         call(mine);
     }
 }

@@ -24,22 +24,30 @@ static uint64_t deadline(const em_loop *loop, uint64_t after_ms)
  * that is none. */
 static void take_off(em__timer_source *mine)
 {
-    if (mine->source.active)
-        em__wheel_remove(&mine->source.loop->wheel, &mine->timer);
+    em_source *source = &mine->source;
+
+    if (source->active)
+        em__wheel_remove(&source->loop->wheel, &source->timer);
+    else
+        em__list_remove(&source->timer.node);
 }
 
-static void disarm(em__timer_source *mine)
+static void rest(em__timer_source *mine)
 {
-    take_off(mine);
-    em__source_set_active(&mine->source, false);
+    em_source *source = &mine->source;
+
+    em__list_append(&source->loop->sources, &source->timer.node);
+    em__source_set_active(source, false);
 }
 
 static void arm(em__timer_source *mine, uint64_t due)
 {
-    mine->timer.due = due;
-    em__wheel_add(&mine->source.loop->wheel, &mine->timer);
-    em__source_set_active(&mine->source, true);
-    em__loop_touch(mine->source.loop);
+    em_source *source = &mine->source;
+
+    source->timer.due = due;
+    em__wheel_add(&source->loop->wheel, &source->timer);
+    em__source_set_active(source, true);
+    em__loop_touch(source->loop);
 }
 
 static void set(em__timer_source *mine, uint64_t after_ms, uint64_t every_ms)
@@ -49,12 +57,15 @@ static void set(em__timer_source *mine, uint64_t after_ms, uint64_t every_ms)
     if (after_ms != UINT64_MAX)
         arm(mine, deadline(mine->source.loop, after_ms));
     else
-        em__source_set_active(&mine->source, false);
+        rest(mine);
 }
 
 void em__timer_stop(em_source *source)
 {
-    disarm(em__container(source, em__timer_source, source));
+    em__timer_source *mine = em__container(source, em__timer_source, source);
+
+    take_off(mine);
+    rest(mine);
 }
 
 int em_loop_add_timer(em_loop *loop, uint64_t after_ms, uint64_t every_ms,
@@ -91,7 +102,7 @@ int em_source_set_timer(em_source *source, uint64_t after_ms, uint64_t every_ms)
 /* On the grid of its period, past every beat that was missed. */
 static uint64_t next_beat(const em__timer_source *mine, uint64_t now)
 {
-    uint64_t due = mine->timer.due;
+    uint64_t due = mine->source.timer.due;
     uint64_t missed = now > due ? (now - due) / mine->every : 0;
 
     if (mine->every > UINT64_MAX - 1 - now)
@@ -109,25 +120,63 @@ static void fire(em__timer_source *mine)
     if (mine->every)
         arm(mine, next_beat(mine, source->loop->now));
     else
-        em__source_set_active(source, false);
+        rest(mine);
     em__source_enter(source);
     fn(source, source->data);
     em__source_leave(source);
 }
 
-/* Only those due now: what their callbacks arm for at once waits a turn. */
+/* The first of the loop's sources, if it is a timer to be fired; NULL: none. */
+static em__timer_source *first_due(em_loop *loop)
+{
+    em_source *source =
+        em__container(loop->sources.next, em_source, timer.node);
+
+    if (em__list_empty(&loop->sources) || source->kind != EM__SOURCE_TIMER ||
+        !source->active)
+        return NULL;
+    return em__container(source, em__timer_source, source);
+}
+
+/* What is due goes in front of what waits for nothing. */
+static void take_due(em_loop *loop)
+{
+    em__list_splice(&loop->wheel.due, &loop->sources);
+    em__list_splice(&loop->sources, &loop->wheel.due);
+}
+
+/* The run ended: before those that became due meanwhile. */
+static void give_back(em_loop *loop)
+{
+    em__timer_source *mine;
+    em__list later;
+
+    em__list_init(&later);
+    em__list_splice(&later, &loop->wheel.due);
+    while ((mine = first_due(loop))) {
+        em__list_remove(&mine->source.timer.node);
+        em__list_append(&loop->wheel.due, &mine->source.timer.node);
+    }
+    em__list_splice(&loop->wheel.due, &later);
+}
+
+/* Only those due now: what their callbacks arm for at once waits a turn.  They
+ * are kept among the sources meanwhile, where a loop that ends finds them. */
 void em__timer_dispatch(em_loop *loop)
 {
-    em__list due;
+    em__timer_source *mine;
 
     em__wheel_advance(&loop->wheel, loop->now);
-    em__list_init(&due);
-    em__list_splice(&due, &loop->wheel.due);
-    while (!em__list_empty(&due) && !em__loop_halted(loop)) {
-        em__timer *timer = em__container(due.next, em__timer, node);
+    if (em__list_empty(&loop->wheel.due))
+        return;
+    take_due(loop);
+    while ((mine = first_due(loop)) && !em__loop_halted(loop))
+        fire(mine);
+    give_back(loop);
+}
 
-        fire(em__container(timer, em__timer_source, timer));
-    }
-    em__list_splice(&due, &loop->wheel.due);
-    em__list_splice(&loop->wheel.due, &due);
+void em__timer_release(em_loop *loop)
+{
+    em__wheel_end(&loop->wheel);
+    em__list_splice(&loop->sources, &loop->wheel.due);
 }
