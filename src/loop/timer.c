@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Timer sources: deadlines in milliseconds on the loop's wheel.
  *
- * A deadline is rounded up and the loop's time down, so none is early. */
+ * A deadline is rounded up and the loop's time down, so none is early; what the
+ * clock said is rounded down too, so one more microsecond has begun. */
 
 #include <config.h>
 
@@ -16,7 +17,7 @@ enum { LINE = 64 }; /* of the cache; a source has parts of two */
 static uint64_t deadline(const em_loop *loop, uint64_t clock_us,
                          uint64_t after_ms)
 {
-    uint64_t now = loop->virtual_clock ? loop->now : (clock_us + 999) / 1000;
+    uint64_t now = loop->virtual_clock ? loop->now : clock_us / 1000 + 1;
 
     if (after_ms == 0)
         return loop->wheel.now;
