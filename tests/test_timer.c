@@ -314,7 +314,7 @@ TEST(a_hundred_thousand_timers_all_fire)
     srand(1);
     for (i = 0; i < 100000; i++) {
         after = (uint64_t)rand() % 100;
-        dues[i].at = em_loop_now(loop) + after;
+        dues[i] = (struct due){ .at = em_loop_now(loop) + after };
         assert_ok(em_loop_add_timer(loop, after, 0, not_early, &dues[i], NULL));
     }
     assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
