@@ -33,14 +33,23 @@ need_to_build() {
     need libssl-dev pkg-config --exists 'libcrypto >= 3.0'
 }
 
-# The tests' server.  Its package starts it, now and at every boot, and a
-# policy-rc.d or a runlevel of ours would hinder the first only: nobody who
-# wanted tests wanted that.  So it is only unpacked, below build/; it needs no
-# library that the other packages did not bring.
+have_redis() {
+    command -v redis-cli &&
+        { command -v redis-server || command -v redis-check-rdb; }
+}
+
+# The tests' servers.  Those packages that are servers start them, now and at
+# every boot, and a policy-rc.d or a runlevel of ours would hinder the first
+# only: nobody who wanted tests wanted that.  redis-tools starts nothing, and
+# its redis-check-rdb is the program redis-server under another name.  nginx has
+# no such package, so it is only unpacked, below build/; it needs no library
+# that the other packages did not bring.
 need_to_test() {
     need_to_build
     PATH=$PATH:/usr/sbin:$servers/usr/sbin
     need libcurl4-openssl-dev pkg-config --exists libcurl
+    need libhiredis-dev pkg-config --exists hiredis
+    need redis-tools have_redis
     need_unpacked nginx nginx -v
 }
 
