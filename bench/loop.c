@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -130,6 +132,29 @@ void poster_join(poster *mine)
     (void)pthread_join(mine->thread, NULL);
 }
 
+/* --- very many descriptors --- */
+
+enum { CROWD = 100000, OTHERS = 100 }; /* OTHERS: what else is open */
+
+/* How many of CROWD the system allows: beyond the hard limit only for who may
+ * raise it.  The measurements inherit it. */
+static unsigned long raise_limit(void)
+{
+    const rlim_t wish = CROWD + OTHERS;
+    struct rlimit had = { 0, 0 }, files;
+
+    (void)getrlimit(RLIMIT_NOFILE, &had);
+    if (had.rlim_cur >= wish)
+        return CROWD;
+    files.rlim_cur = wish;
+    files.rlim_max = had.rlim_max > wish ? had.rlim_max : wish;
+    if (setrlimit(RLIMIT_NOFILE, &files) == 0)
+        return CROWD;
+    files.rlim_cur = files.rlim_max = had.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    return files.rlim_cur > 2 * OTHERS ? files.rlim_cur - OTHERS : OTHERS;
+}
+
 /* --- the tables --- */
 
 #define PIPES(of)                                         \
@@ -178,14 +203,21 @@ static const bench_measure a_trip[] = { { "p50-us", BENCH_P50, 1e3 },
                                         { "p99-us", BENCH_P99, 1e3 },
                                         { 0 } };
 static const bench_measure bytes[] = { { "bytes", BENCH_VALUE, 1 }, { 0 } };
+static const bench_measure idle[] = { { "wake-ups", BENCH_VALUE, 1 },
+                                      { "cpu-ns/ms", BENCH_CPU, 1 },
+                                      { 0 } };
 static const bench_measure late[] = { { "ms-late", BENCH_VALUE, 1 }, { 0 } };
 
-static const bench_parameter rings[] = {
+/* Those of a crowd are told by main, which knows the limit. */
+static char crowd_name[32], crowded_name[32];
+
+static bench_parameter rings[] = {
     { .name = "1", .count = 60000, .size = 1, .threads = 1 },
     { .name = "100/1", .count = 60000, .size = 100, .threads = 1 },
     { .name = "1000/1", .count = 60000, .size = 1000, .threads = 1 },
     { .name = "100/100", .count = 60000, .size = 100, .threads = 100 },
     { .name = "1000/100", .count = 60000, .size = 1000, .threads = 100 },
+    { .name = crowded_name, .count = 60000, .threads = 100 },
     { 0 },
 };
 static const bench_parameter timers[] = {
@@ -200,8 +232,9 @@ static const bench_parameter trips[] = {
     { .name = "two-cpus", .count = 10000 },
     { 0 },
 };
-static const bench_parameter ten_thousand[] = {
-    { .name = "1e4", .count = 10000 },
+static bench_parameter crowd[] = { { .name = crowd_name }, { 0 } };
+static const bench_parameter ten_seconds[] = {
+    { .name = "10s", .count = 10000 },
     { 0 },
 };
 static const bench_parameter completions[] = {
@@ -248,6 +281,10 @@ static const bench_implementation weights[] = {
     { .name = "descriptor", .run = memory_em_fd },
     { 0 },
 };
+static const bench_implementation idlers[] = {
+    { .name = "libemitter", .role = BENCH_OURS, .run = idle_em },
+    { 0 },
+};
 static const bench_implementation punctual[] = {
     { .name = "libemitter", .role = BENCH_OURS, .run = late_em },
     { .name = "libuv", UV(.run = late_uv) },
@@ -262,11 +299,30 @@ static const bench_subject subjects[] = {
     { "loop-posts", a_post, posts, posters },
     { "loop-trip", a_trip, trips, travellers },
     { "loop-late", late, completions, punctual },
-    { "loop-memory", bytes, ten_thousand, weights },
+    { "loop-memory", bytes, crowd, weights },
+    { "loop-idle", idle, ten_seconds, idlers },
     { 0 },
 };
 
+/* A pipe is two descriptors. */
+static void set_crowd(unsigned long count)
+{
+    bench_parameter *crowded = &rings[sizeof(rings) / sizeof(*rings) - 2];
+
+    crowd->count = count;
+    crowded->size = count / 2 / crowded->threads * crowded->threads;
+    (void)snprintf(crowd_name, sizeof(crowd_name), "%lu", count);
+    (void)snprintf(crowded_name, sizeof(crowded_name), "%lu/%u", crowded->size,
+                   crowded->threads);
+    if (count < CROWD) {
+        (void)printf("# %lu descriptors, not %d: the system's limit\n", count,
+                     CROWD);
+        (void)fflush(stdout); /* before there are processes that would, too */
+    }
+}
+
 int main(int argc, char **argv)
 {
+    set_crowd(raise_limit());
     return bench_main(subjects, argc, argv);
 }

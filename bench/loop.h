@@ -69,6 +69,6 @@ bench_fn pipes_glib_setup, pipes_glib_run, pipes_glib_teardown;
 
 bench_fn posts_em, posts_uv, posts_glib, posts_queue;
 bench_fn trip_em_post, trip_em_notify, trip_uv, trip_ev, trip_eventfd;
-bench_fn memory_em_loop, memory_em_fd, late_em, late_uv;
+bench_fn memory_em_loop, memory_em_fd, late_em, late_uv, idle_em;
 
 #endif
