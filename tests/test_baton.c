@@ -393,11 +393,11 @@ TEST(the_size_of_the_default_pool_comes_from_the_environment)
     ck_assert_int_eq(waiting_at_door(), 3);
     set_door(true);
     em_loop_free(loop);
-    em__pool_end_default();
+    em__default_end();
     for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
         ck_assert_int_eq(setenv("EMITTER_POOL_SIZE", odd[i], 1), 0);
         ck_assert_ptr_nonnull(em_pool_default());
-        em__pool_end_default();
+        em__default_end();
     }
 }
 

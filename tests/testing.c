@@ -270,7 +270,7 @@ static size_t count_threads(void)
 
 static void guard_end(void)
 {
-    em__pool_end_default();
+    em__default_end();
     ck_assert_str_eq(marks, "");
     ck_assert_msg(count_entries("/proc/self/fd") == fds_before,
                   "the test left a descriptor open, or closed another's");

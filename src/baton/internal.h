@@ -187,8 +187,13 @@ void em__pool_destroy(em_pool *pool);
 void em__pool_drop(em_pool *pool, const em_loop *loop, em__list *dropped);
 void em__pool_finish_dropped(em__list *dropped, int status);
 
-/* End the default pool as if it had never been. */
-void em__pool_end_default(void);
+/* What em_pool_free does, also to the default pool. */
+void em__pool_let_go(em_pool *pool);
+
+/* default.c: how many threads a pool has that was not told, at most; and end
+ * the default pool as if it had never been. */
+unsigned em__default_size(void);
+void em__default_end(void);
 
 /* thread.c, all locked */
 int em__thread_add(em_pool *pool);

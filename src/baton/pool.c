@@ -9,33 +9,15 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/options.h"
 #include "baton/internal.h"
 
-enum { LEAST_THREADS = 4, MOST_THREADS = 1024, DEFAULT_IDLE_MS = 10000 };
-
-static em_pool *_Atomic default_pool;
+enum { DEFAULT_IDLE_MS = 10000 };
 
 /* --- making --- */
-
-static unsigned default_size(void)
-{
-    const char *wish = getenv("EMITTER_POOL_SIZE");
-    unsigned processors = em__sys_processors();
-    unsigned long threads;
-    char *end;
-
-    if (wish) {
-        threads = strtoul(wish, &end, 10);
-        if (*wish >= '0' && *wish <= '9' && !*end && threads > 0)
-            return threads < MOST_THREADS ? (unsigned)threads : MOST_THREADS;
-    }
-    return processors > LEAST_THREADS ? processors : LEAST_THREADS;
-}
 
 /* A maximum that was not given follows the minimum. */
 static int set_size(em_pool *pool, unsigned min, unsigned max)
@@ -43,7 +25,7 @@ static int set_size(em_pool *pool, unsigned min, unsigned max)
     if (max > 0 && min > max)
         return -EINVAL;
     if (max == 0)
-        max = default_size();
+        max = em__default_size();
     pool->min = min;
     pool->max = min > max ? min : max;
     return 0;
@@ -244,7 +226,7 @@ static void close_spares(em_pool *pool, em__block **rest)
         rest[i] = em__spare_trim(&pool->spares[i], 0, true);
 }
 
-static void let_go(em_pool *pool)
+void em__pool_let_go(em_pool *pool)
 {
     em__block *rest[EM__BLOCK_KINDS];
     em__list dropped;
@@ -311,7 +293,7 @@ void em_pool_free(em_pool *pool)
     if (em__pool_is_forked(pool))
         forget(pool);
     else
-        let_go(pool);
+        em__pool_let_go(pool);
 }
 
 /* Its own work is not waited for: it would wait for itself. */
@@ -349,35 +331,6 @@ int em_pool_shutdown(em_pool *pool, uint64_t deadline_ms)
     r = wait_for_work(pool, deadline_ms);
     em__pool_unlock(pool);
     return r;
-}
-
-/* --- the default one --- */
-
-/* Without a lock, which a forked child could inherit held: of several threads
- * that make one, the first to store it wins. */
-em_pool *em_pool_default(void)
-{
-    em_pool *pool = atomic_load(&default_pool);
-    em_pool *made;
-
-    if (pool && !em__pool_is_forked(pool))
-        return pool;
-    if (em_pool_new(NULL, &made) < 0)
-        return NULL;
-    made->is_default = true;
-    made->inherited = pool;
-    if (atomic_compare_exchange_strong(&default_pool, &pool, made))
-        return made;
-    let_go(made);
-    return pool;
-}
-
-void em__pool_end_default(void)
-{
-    em_pool *pool = atomic_exchange(&default_pool, NULL);
-
-    if (pool)
-        let_go(pool);
 }
 
 /* --- size --- */
