@@ -16,6 +16,9 @@ enum {
     MOST_SKIPS = 64
 };
 
+/* In the head, besides a mail. */
+enum { ASLEEP = 1, CLOSED = 2, FLAGS = ASLEEP | CLOSED };
+
 /* The bit of an orphan that says that it is linked. */
 enum { LINKED = 1 };
 
@@ -30,44 +33,50 @@ void em__mailbox_destroy(em__mailbox *box)
     (void)pthread_mutex_destroy(&box->lock);
 }
 
-/* Under the lock: whether the caller is the one to wake the loop. */
-static int claim_waking(em__mailbox *box)
+static em__mail *mail_in(uintptr_t head)
 {
-    if (!box->asleep)
-        return 0;
-    box->asleep = false;
-    box->wakers++;
-    return 1;
+    return (em__mail *)(head & ~(uintptr_t)FLAGS);
 }
 
-static void append(em__mailbox *box, em__mail *mail)
+static uintptr_t look(em__mailbox *box)
 {
-    mail->next = NULL;
-    if (atomic_load_explicit(&box->first, memory_order_relaxed))
-        box->last->next = mail;
-    else
-        atomic_store_explicit(&box->first, mail, memory_order_relaxed);
-    box->last = mail;
+    return atomic_load_explicit(&box->head, memory_order_relaxed);
+}
+
+/* Replace what the head was seen to be; who replaces ASLEEP is to wake the loop
+ * and is counted before it, for the loop may be gone afterwards. */
+static bool swap(em__mailbox *box, uintptr_t *head, uintptr_t after)
+{
+    bool wakes = (*head & ASLEEP) != 0;
+
+    if (wakes)
+        atomic_fetch_add_explicit(&box->wakers, 1, memory_order_relaxed);
+    if (atomic_compare_exchange_strong_explicit(&box->head, head, after,
+                                                memory_order_release,
+                                                memory_order_relaxed))
+        return true;
+    if (wakes)
+        em__mailbox_woken(box);
+    return false;
 }
 
 int em__mailbox_put(em__mailbox *box, em__mail *mail, bool even_so)
 {
-    int r = -ESHUTDOWN;
+    uintptr_t head = look(box);
+    uintptr_t before;
 
-    em__sys_lock(&box->lock);
-    if (!box->closed || even_so) {
-        append(box, mail);
-        r = claim_waking(box);
-    }
-    (void)pthread_mutex_unlock(&box->lock);
-    return r;
+    do {
+        before = head;
+        if ((head & CLOSED) && !even_so)
+            return -ESHUTDOWN;
+        mail->next = mail_in(head);
+    } while (!swap(box, &head, (uintptr_t)mail | (head & CLOSED)));
+    return (before & ASLEEP) != 0;
 }
 
 void em__mailbox_woken(em__mailbox *box)
 {
-    em__sys_lock(&box->lock);
-    box->wakers--;
-    (void)pthread_mutex_unlock(&box->lock);
+    atomic_fetch_sub_explicit(&box->wakers, 1, memory_order_release);
 }
 
 static void link_orphan(em__orphan *orphan, em__orphan *next)
@@ -83,6 +92,18 @@ static em__orphan *next_orphan(em__orphan *orphan)
     return (em__orphan *)(link & ~(uintptr_t)LINKED);
 }
 
+/* Whether the caller is to wake the loop, though there is no mail. */
+static int rouse(em__mailbox *box)
+{
+    uintptr_t head = look(box);
+
+    do {
+        if (!(head & ASLEEP))
+            return 0;
+    } while (!swap(box, &head, head & ~(uintptr_t)ASLEEP));
+    return 1;
+}
+
 int em__mailbox_put_orphan(em__mailbox *box, em__orphan *orphan,
                            em__reap_fn *reap)
 {
@@ -94,7 +115,7 @@ int em__mailbox_put_orphan(em__mailbox *box, em__orphan *orphan,
                     atomic_load_explicit(&box->orphans, memory_order_relaxed));
         atomic_store_explicit(&box->orphans, orphan, memory_order_relaxed);
         box->reap = reap;
-        r = claim_waking(box);
+        r = rouse(box);
     }
     (void)pthread_mutex_unlock(&box->lock);
     return r;
@@ -102,27 +123,40 @@ int em__mailbox_put_orphan(em__mailbox *box, em__orphan *orphan,
 
 bool em__mailbox_empty(em__mailbox *box)
 {
-    return !box->taken &&
-           !atomic_load_explicit(&box->first, memory_order_relaxed) &&
+    return !box->taken && !mail_in(look(box)) &&
            !atomic_load_explicit(&box->orphans, memory_order_relaxed);
+}
+
+/* Under the lock, for the orphans' sake. */
+static bool fall_asleep(em__mailbox *box)
+{
+    uintptr_t head = look(box);
+
+    do {
+        if (box->taken || mail_in(head) ||
+            atomic_load_explicit(&box->orphans, memory_order_relaxed))
+            return false;
+    } while (!atomic_compare_exchange_strong_explicit(
+        &box->head, &head, head | ASLEEP, memory_order_relaxed,
+        memory_order_relaxed));
+    return true;
 }
 
 bool em__mailbox_sleep(em__mailbox *box)
 {
-    bool empty;
+    bool asleep;
 
     em__sys_lock(&box->lock);
-    empty = em__mailbox_empty(box);
-    box->asleep = empty;
+    asleep = fall_asleep(box);
     (void)pthread_mutex_unlock(&box->lock);
-    return empty;
+    return asleep;
 }
 
 void em__mailbox_wake_up(em__mailbox *box)
 {
-    em__sys_lock(&box->lock);
-    box->asleep = false;
-    (void)pthread_mutex_unlock(&box->lock);
+    if (look(box) & ASLEEP)
+        atomic_fetch_and_explicit(&box->head, ~(uintptr_t)ASLEEP,
+                                  memory_order_relaxed);
 }
 
 /* Whether mail came. */
@@ -162,17 +196,29 @@ void em__mailbox_was_woken(em__mailbox *box, uint64_t after_us)
         box->skips = box->skip_left = 0;
 }
 
+/* Each was linked to the one before it; what came first goes first. */
+static em__mail *in_order(em__mail *mail)
+{
+    em__mail *before = NULL;
+    em__mail *next;
+
+    for (; mail; mail = next) {
+        next = mail->next;
+        mail->next = before;
+        before = mail;
+    }
+    return before;
+}
+
 static em__mail *take_all(em__mailbox *box)
 {
-    em__mail *all;
+    uintptr_t head = look(box);
 
-    if (!atomic_load_explicit(&box->first, memory_order_relaxed))
+    if (!mail_in(head))
         return NULL;
-    em__sys_lock(&box->lock);
-    all = atomic_load_explicit(&box->first, memory_order_relaxed);
-    atomic_store_explicit(&box->first, NULL, memory_order_relaxed);
-    (void)pthread_mutex_unlock(&box->lock);
-    return all;
+    head = atomic_exchange_explicit(&box->head, head & CLOSED,
+                                    memory_order_acquire);
+    return in_order(mail_in(head));
 }
 
 em__mail *em__mailbox_next(em__mailbox *box, bool refill)
@@ -225,32 +271,27 @@ unsigned em__mailbox_reap(em__mailbox *box)
 
 void em__mailbox_close(em__mailbox *box)
 {
-    em__sys_lock(&box->lock);
-    box->closed = true;
-    (void)pthread_mutex_unlock(&box->lock);
+    atomic_fetch_or_explicit(&box->head, CLOSED, memory_order_relaxed);
 }
 
-/* A sender that claimed the waking is between two steps of its own, so this
- * waits for no more than a system call. */
+/* A sender that counted itself is between two steps of its own, so this waits
+ * for no more than a system call. */
 void em__mailbox_leave(em__mailbox *box)
 {
     em__sys_lock(&box->lock);
     box->gone = true;
-    while (box->wakers > 0) {
-        (void)pthread_mutex_unlock(&box->lock);
-        (void)sched_yield();
-        em__sys_lock(&box->lock);
-    }
     (void)pthread_mutex_unlock(&box->lock);
+    while (atomic_load_explicit(&box->wakers, memory_order_acquire) > 0)
+        (void)sched_yield();
 }
 
 void em__mailbox_forget(em__mailbox *box)
 {
-    em__mail *first = atomic_load(&box->first);
     em__mail **end = &box->taken;
 
     while (*end)
         end = &(*end)->next;
-    *end = first;
+    *end = in_order(mail_in(look(box)));
+    atomic_store(&box->head, 0);
     (void)pthread_mutex_init(&box->lock, NULL);
 }

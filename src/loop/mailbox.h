@@ -3,14 +3,23 @@
  *
  * A mail is a node inside what is sent, so sending cannot fail for memory.  Any
  * thread puts mail in; each thread's own arrives in its order.  The owner takes
- * all there is at once and delivers it outside the lock.
+ * all there is at once and delivers it.
  *
- * The loop sets `asleep` under the lock and only while the mailbox is empty; a
- * sender that finds it set clears it and wakes the loop.  Both happen under one
- * lock, so no wake-up is lost and a loop that is awake is not woken.  The
- * waking itself, a system call, is done outside the lock, since the woken loop
- * needs the lock at once; `wakers` keeps the loop from going away under the
- * sender. */
+ * One word, `head`, is the whole protocol: the last mail put in, each linked to
+ * the one before it, and two flags.  A sender swaps its mail in, the owner
+ * swaps all mail out; since it never takes part of it, no head can be mistaken
+ * for an earlier one.  The owner sets ASLEEP only while there is no mail, and
+ * the sender whose mail replaces that flag wakes it: mail and flag cannot miss
+ * each other, being one word, and a loop that is awake is not woken.  CLOSED,
+ * the owner's too, refuses mail that nobody would deliver.
+ *
+ * The waking itself, a system call, comes after the swap, and then the loop may
+ * be on its way out already: a sender counts itself in `wakers` before, and the
+ * loop does not go while there are any.
+ *
+ * Orphans are rare and guarded by a lock, under which the owner also goes to
+ * sleep.  The order of memory is release for who puts, acquire for who takes.
+ */
 
 #ifndef EM_LOOP_MAILBOX_H
 #define EM_LOOP_MAILBOX_H
@@ -45,17 +54,14 @@ typedef atomic_uintptr_t em__orphan;
 typedef void em__reap_fn(em__orphan *orphan);
 
 typedef struct em__mailbox {
+    atomic_uintptr_t head; /* see above */
+    atomic_uint wakers;    /* senders on their way to wake the loop */
     pthread_mutex_t lock;
-    em__mail *_Atomic first;     /* locked; may be read without, to peek */
-    em__mail *last;              /* locked; valid unless first is NULL */
-    em__orphan *_Atomic orphans; /* locked; may be peeked at too */
+    em__orphan *_Atomic orphans; /* locked; may be peeked at without */
     em__reap_fn *reap;           /* locked */
-    unsigned wakers; /* locked: senders on their way to wake the loop */
-    bool asleep;     /* locked */
-    bool closed;     /* locked: no more mail but completions */
-    bool gone;       /* locked: no more orphans either */
-    em__mail *taken; /* the owner's: not delivered yet */
-    unsigned skips, skip_left; /* the owner's: of em__mailbox_linger */
+    bool gone;                   /* locked: no more orphans */
+    em__mail *taken;             /* the owner's: not delivered yet */
+    unsigned skips, skip_left;   /* the owner's: of em__mailbox_linger */
 } em__mailbox;
 
 int em__mailbox_init(em__mailbox *box);

@@ -13,7 +13,7 @@
  *
  * MUTATION leaves out one step, and then spin has to find an error:
  *   1  a worker sleeps without looking at the queue under the lock again
- *   2  the loop sleeps without looking at its mailbox under the lock again
+ *   2  the loop sleeps without its mail and its sleep being one word
  *   3  a job is run without swapping it out of its slot
  *   4  work is left to those at work although no sleeper watches */
 
@@ -42,7 +42,7 @@ bool shut = false; /* em_pool_shutdown returned */
 
 inline send(j)
 {
-    atomic { /* the mailbox's lock */
+    atomic { /* one word: the mailbox's head */
         assert((mail & (1 << j)) == 0);
         mail = mail | (1 << j);
         if
@@ -300,7 +300,7 @@ proctype loop()
         :: MUTATION == 2 && mail == 0 -> skip /* looked, but too early */
         :: else
         fi;
-        atomic { /* the mailbox's lock */
+        atomic { /* one word: the mailbox's head */
             if
             :: mail == 0 || MUTATION == 2 -> loop_asleep = true
             :: else
