@@ -32,11 +32,9 @@ em_loop *em__loop_retain(em_loop *loop)
 
 void em__loop_release(em_loop *loop)
 {
-    if (!loop || atomic_fetch_sub_explicit(&loop->memory_refs, 1,
-                                           memory_order_acq_rel) != 1)
-        return;
-    em__mailbox_destroy(&loop->mailbox);
-    em__free(loop);
+    if (loop && atomic_fetch_sub_explicit(&loop->memory_refs, 1,
+                                          memory_order_acq_rel) == 1)
+        em__free(loop);
 }
 
 /* --- making --- */
@@ -74,13 +72,8 @@ static int open_loop(em_loop *loop, const em_loop_options *options)
     em__list_init(&loop->sources);
     loop->now = em__loop_clock_us(loop) / 1000;
     em__wheel_init(&loop->wheel, loop->now);
-    r = em__mailbox_init(&loop->mailbox);
-    if (r < 0)
-        return r;
-    r = em__poller_open(&loop->poller, given.poller);
-    if (r < 0)
-        em__mailbox_destroy(&loop->mailbox);
-    return r;
+    em__mailbox_init(&loop->mailbox);
+    return em__poller_open(&loop->poller, given.poller);
 }
 
 int em_loop_new(const em_loop_options *options, em_loop **ret)

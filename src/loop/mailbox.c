@@ -19,18 +19,13 @@ enum {
 /* In the head, besides a mail. */
 enum { ASLEEP = 1, CLOSED = 2, FLAGS = ASLEEP | CLOSED };
 
-/* The bit of an orphan that says that it is linked. */
-enum { LINKED = 1 };
+/* Beside an orphan, in its own word: that it is linked.  In the mailbox's: that
+ * the last was reaped. */
+enum { LINKED = 1, GONE = 1 };
 
-int em__mailbox_init(em__mailbox *box)
+void em__mailbox_init(em__mailbox *box)
 {
     memset(box, 0, sizeof(*box));
-    return -pthread_mutex_init(&box->lock, NULL);
-}
-
-void em__mailbox_destroy(em__mailbox *box)
-{
-    (void)pthread_mutex_destroy(&box->lock);
 }
 
 static em__mail *mail_in(uintptr_t head)
@@ -43,6 +38,16 @@ static uintptr_t look(em__mailbox *box)
     return atomic_load_explicit(&box->head, memory_order_relaxed);
 }
 
+void em__mailbox_waking(em__mailbox *box)
+{
+    atomic_fetch_add_explicit(&box->wakers, 1, memory_order_relaxed);
+}
+
+void em__mailbox_woken(em__mailbox *box)
+{
+    atomic_fetch_sub_explicit(&box->wakers, 1, memory_order_release);
+}
+
 /* Replace what the head was seen to be; who replaces ASLEEP is to wake the loop
  * and is counted before it, for the loop may be gone afterwards. */
 static bool swap(em__mailbox *box, uintptr_t *head, uintptr_t after)
@@ -50,7 +55,7 @@ static bool swap(em__mailbox *box, uintptr_t *head, uintptr_t after)
     bool wakes = (*head & ASLEEP) != 0;
 
     if (wakes)
-        atomic_fetch_add_explicit(&box->wakers, 1, memory_order_relaxed);
+        em__mailbox_waking(box);
     if (atomic_compare_exchange_strong_explicit(&box->head, head, after,
                                                 memory_order_release,
                                                 memory_order_relaxed))
@@ -74,9 +79,9 @@ int em__mailbox_put(em__mailbox *box, em__mail *mail, bool even_so)
     return (before & ASLEEP) != 0;
 }
 
-void em__mailbox_woken(em__mailbox *box)
+static em__orphan *orphan_in(uintptr_t link)
 {
-    atomic_fetch_sub_explicit(&box->wakers, 1, memory_order_release);
+    return (em__orphan *)(link & ~(uintptr_t)LINKED);
 }
 
 static void link_orphan(em__orphan *orphan, em__orphan *next)
@@ -87,15 +92,13 @@ static void link_orphan(em__orphan *orphan, em__orphan *next)
 
 static em__orphan *next_orphan(em__orphan *orphan)
 {
-    uintptr_t link = atomic_load_explicit(orphan, memory_order_relaxed);
-
-    return (em__orphan *)(link & ~(uintptr_t)LINKED);
+    return orphan_in(atomic_load_explicit(orphan, memory_order_relaxed));
 }
 
 /* Whether the caller is to wake the loop, though there is no mail. */
 static int rouse(em__mailbox *box)
 {
-    uintptr_t head = look(box);
+    uintptr_t head = atomic_load(&box->head);
 
     do {
         if (!(head & ASLEEP))
@@ -104,52 +107,61 @@ static int rouse(em__mailbox *box)
     return 1;
 }
 
+static bool stack_orphan(em__mailbox *box, em__orphan *orphan)
+{
+    uintptr_t first = atomic_load(&box->orphans);
+    uintptr_t unlinked = atomic_load(orphan);
+
+    do {
+        if (first & GONE) {
+            atomic_store(orphan, unlinked);
+            return false;
+        }
+        link_orphan(orphan, orphan_in(first));
+    } while (!atomic_compare_exchange_weak(&box->orphans, &first,
+                                           (uintptr_t)orphan));
+    return true;
+}
+
+/* Once it is stacked, the loop may reap it and go: what keeps it is that this
+ * thread counts as a waker from before. */
 int em__mailbox_put_orphan(em__mailbox *box, em__orphan *orphan,
                            em__reap_fn *reap)
 {
     int r = -ESHUTDOWN;
 
-    em__sys_lock(&box->lock);
-    if (!box->gone) {
-        link_orphan(orphan,
-                    atomic_load_explicit(&box->orphans, memory_order_relaxed));
-        atomic_store_explicit(&box->orphans, orphan, memory_order_relaxed);
-        box->reap = reap;
+    em__mailbox_waking(box);
+    atomic_store_explicit(&box->reap, reap, memory_order_relaxed);
+    if (stack_orphan(box, orphan))
         r = rouse(box);
-    }
-    (void)pthread_mutex_unlock(&box->lock);
+    em__mailbox_woken(box);
     return r;
+}
+
+static bool has_orphans(em__mailbox *box)
+{
+    return orphan_in(atomic_load(&box->orphans)) != NULL;
 }
 
 bool em__mailbox_empty(em__mailbox *box)
 {
-    return !box->taken && !mail_in(look(box)) &&
-           !atomic_load_explicit(&box->orphans, memory_order_relaxed);
-}
-
-/* Under the lock, for the orphans' sake. */
-static bool fall_asleep(em__mailbox *box)
-{
-    uintptr_t head = look(box);
-
-    do {
-        if (box->taken || mail_in(head) ||
-            atomic_load_explicit(&box->orphans, memory_order_relaxed))
-            return false;
-    } while (!atomic_compare_exchange_strong_explicit(
-        &box->head, &head, head | ASLEEP, memory_order_relaxed,
-        memory_order_relaxed));
-    return true;
+    return !box->taken && !mail_in(look(box)) && !has_orphans(box);
 }
 
 bool em__mailbox_sleep(em__mailbox *box)
 {
-    bool asleep;
+    uintptr_t head = look(box);
 
-    em__sys_lock(&box->lock);
-    asleep = fall_asleep(box);
-    (void)pthread_mutex_unlock(&box->lock);
-    return asleep;
+    if (box->taken)
+        return false;
+    do {
+        if (mail_in(head))
+            return false;
+    } while (!atomic_compare_exchange_strong(&box->head, &head, head | ASLEEP));
+    if (!has_orphans(box))
+        return true;
+    em__mailbox_wake_up(box);
+    return false;
 }
 
 void em__mailbox_wake_up(em__mailbox *box)
@@ -186,7 +198,7 @@ void em__mailbox_linger(em__mailbox *box, const atomic_bool *stop)
     if (look_for_a_moment(box, stop))
         box->skips = 0;
     else if (box->skips < MOST_SKIPS)
-        box->skips = 2 * box->skips + 1;
+        box->skips = (uint16_t)(2 * box->skips + 1);
     box->skip_left = box->skips;
 }
 
@@ -254,13 +266,10 @@ unsigned em__mailbox_reap(em__mailbox *box)
     em__reap_fn *reap;
     unsigned count = 0;
 
-    if (!atomic_load_explicit(&box->orphans, memory_order_relaxed))
+    if (!has_orphans(box))
         return 0;
-    em__sys_lock(&box->lock);
-    orphan = atomic_load_explicit(&box->orphans, memory_order_relaxed);
-    atomic_store_explicit(&box->orphans, NULL, memory_order_relaxed);
-    reap = box->reap;
-    (void)pthread_mutex_unlock(&box->lock);
+    orphan = orphan_in(atomic_fetch_and(&box->orphans, GONE));
+    reap = atomic_load_explicit(&box->reap, memory_order_relaxed);
     for (orphan = reversed(orphan); orphan; orphan = next) {
         next = next_orphan(orphan);
         reap(orphan);
@@ -278,9 +287,7 @@ void em__mailbox_close(em__mailbox *box)
  * for no more than a system call. */
 void em__mailbox_leave(em__mailbox *box)
 {
-    em__sys_lock(&box->lock);
-    box->gone = true;
-    (void)pthread_mutex_unlock(&box->lock);
+    atomic_fetch_or(&box->orphans, GONE);
     while (atomic_load_explicit(&box->wakers, memory_order_acquire) > 0)
         (void)sched_yield();
 }
@@ -293,5 +300,4 @@ void em__mailbox_forget(em__mailbox *box)
         end = &(*end)->next;
     *end = in_order(mail_in(look(box)));
     atomic_store(&box->head, 0);
-    (void)pthread_mutex_init(&box->lock, NULL);
 }

@@ -17,14 +17,18 @@
  * be on its way out already: a sender counts itself in `wakers` before, and the
  * loop does not go while there are any.
  *
- * Orphans are rare and guarded by a lock, under which the owner also goes to
- * sleep.  The order of memory is release for who puts, acquire for who takes.
+ * Orphans are stacked the same way in a word of their own, whose flag says that
+ * nobody is there any more to reap them.  Here a sender puts its orphan in and
+ * then looks whether the owner sleeps, and the owner falls asleep and then
+ * looks for orphans, in one order for all threads, so one of the two sees the
+ * other.
+ *
+ * Otherwise the order of memory is release for who puts, acquire for who takes.
  */
 
 #ifndef EM_LOOP_MAILBOX_H
 #define EM_LOOP_MAILBOX_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,24 +58,24 @@ typedef atomic_uintptr_t em__orphan;
 typedef void em__reap_fn(em__orphan *orphan);
 
 typedef struct em__mailbox {
-    atomic_uintptr_t head; /* see above */
-    atomic_uint wakers;    /* senders on their way to wake the loop */
-    pthread_mutex_t lock;
-    em__orphan *_Atomic orphans; /* locked; may be peeked at without */
-    em__reap_fn *reap;           /* locked */
-    bool gone;                   /* locked: no more orphans */
-    em__mail *taken;             /* the owner's: not delivered yet */
-    unsigned skips, skip_left;   /* the owner's: of em__mailbox_linger */
+    atomic_uintptr_t head;     /* see above */
+    atomic_uintptr_t orphans;  /* likewise */
+    em__reap_fn *_Atomic reap; /* theirs */
+    em__mail *taken;           /* the owner's: not delivered yet */
+    atomic_uint wakers;        /* senders on their way to wake the loop */
+    uint16_t skips, skip_left; /* the owner's: of em__mailbox_linger */
 } em__mailbox;
 
-int em__mailbox_init(em__mailbox *box);
-void em__mailbox_destroy(em__mailbox *box);
+void em__mailbox_init(em__mailbox *box);
 
 /* Put a mail in.  Any thread.  Returns 1 if the caller must now wake the loop
  * and call em__mailbox_woken, 0, or -ESHUTDOWN if it is closed and not
  * `even_so`. */
 int em__mailbox_put(em__mailbox *box, em__mail *mail, bool even_so);
 void em__mailbox_woken(em__mailbox *box);
+
+/* Begin to wake the loop in any case, while it cannot go.  Any thread. */
+void em__mailbox_waking(em__mailbox *box);
 
 /* The same for an orphan; 1, 0, or -ESHUTDOWN if the mailbox is gone. */
 int em__mailbox_put_orphan(em__mailbox *box, em__orphan *orphan,
@@ -108,8 +112,8 @@ unsigned em__mailbox_reap(em__mailbox *box);
 void em__mailbox_close(em__mailbox *box);
 void em__mailbox_leave(em__mailbox *box);
 
-/* In a forked child, where no sender exists and the lock may be held for ever:
- * make all mail ready for em__mailbox_next without refilling. */
+/* In a forked child, where no sender exists: make all mail ready for
+ * em__mailbox_next without refilling. */
 void em__mailbox_forget(em__mailbox *box);
 
 #endif
