@@ -195,7 +195,7 @@ static int hold(em_loop *loop, const em_baton_options *options)
 static void let_go(em_loop *loop, const em_baton_options *options)
 {
     em_unref(options->owner);
-    em__loop_unhold(loop, !options->unref);
+    em__loop_unhold_early(loop, !options->unref);
 }
 
 /* Under one lock from the memory to the queue: it is what submitting costs. */
@@ -280,7 +280,7 @@ int em__baton_make(em_loop *loop, const em_baton_options *options,
 void em__baton_unmake(em_baton *baton)
 {
     em_unref(baton->owner);
-    em__loop_unhold(baton->loop, baton->alive);
+    em__loop_unhold_early(baton->loop, baton->alive);
     em_baton_unref(baton);
 }
 

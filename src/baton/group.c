@@ -276,7 +276,7 @@ int em_group_new(em_loop *loop, const em_group_options *options, em_group **ret)
     }
     r = em__recall_watch_group(&group->known);
     if (r < 0) {
-        em__loop_unhold(loop, true);
+        em__loop_unhold_early(loop, true);
         em__free(group);
         return r;
     }

@@ -116,7 +116,8 @@ struct em_loop {
     void *stall_data;
     uint64_t stall_us;
     uint64_t seed;
-    uint64_t alarm; /* what the poller's alarm is set to */
+    uint64_t alarm;                      /* what the poller's alarm is set to */
+    unsigned own_holds, own_alive_holds; /* see below */
     uint64_t budget_us;
     unsigned budget_count;
     unsigned forks; /* em__sys_forks when it was made */
@@ -129,16 +130,33 @@ struct em_loop {
     const void *_Atomic owner;
     atomic_bool stop;
     atomic_uint memory_refs;
-    atomic_size_t holds; /* EM__ONE_HOLD each; see there */
-    atomic_size_t alive_holds;
+    const void *_Atomic runner; /* the owner while it is in a run, or NULL */
+    atomic_uint holds;          /* EM__ONE_HOLD each; see there */
+    atomic_uint alive_holds;
     em__notify_source *_Atomic notified; /* the pending ones, stacked */
     atomic_uint notifiers; /* on their way through the loop's memory */
     void (*_Atomic recall)(em_loop *loop);
     em__mailbox mailbox;
 };
 
-/* What loop->holds counts by, and the bit in it that refuses more of them. */
+/* What loop->holds counts by, and the bit in it that refuses more of them.
+ *
+ * What takes a hold and lets it go inside a run, on its thread, counts in
+ * own_holds instead, at no cost.  A hold may come in one and go in the other,
+ * so that either may pass below 0 and only their sum, modulo the word, means
+ * anything. */
 enum { EM__HOLDS_CLOSED = 1, EM__ONE_HOLD = 2 };
+
+/* The owner's view of that sum. */
+static inline unsigned em__loop_holds(em_loop *loop)
+{
+    return atomic_load(&loop->holds) + loop->own_holds;
+}
+
+static inline unsigned em__loop_alive_holds(em_loop *loop)
+{
+    return atomic_load(&loop->alive_holds) + loop->own_alive_holds;
+}
 
 /* life.c */
 void em__loop_destroy(em_loop *loop);

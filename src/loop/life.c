@@ -128,7 +128,7 @@ static void finish_mail(em_loop *loop)
         (void)em__mailbox_reap(&loop->mailbox);
         if (loop->defers || !em__mailbox_sleep(&loop->mailbox))
             continue;
-        if (atomic_load(&loop->holds) == EM__HOLDS_CLOSED)
+        if (em__loop_holds(loop) == EM__HOLDS_CLOSED)
             return;
         em__poller_rest(&loop->poller);
         em__mailbox_wake_up(&loop->mailbox);

@@ -30,6 +30,12 @@ bool em__loop_is_owner(em_loop *loop)
            em__sys_thread();
 }
 
+bool em__loop_runs_here(const em_loop *loop)
+{
+    return atomic_load_explicit(&loop->runner, memory_order_relaxed) ==
+           em__sys_thread();
+}
+
 bool em__loop_is_forked(const em_loop *loop)
 {
     return loop->forks != em__sys_forks();
@@ -68,8 +74,7 @@ uint64_t em_loop_now(em_loop *loop)
 static bool is_alive(em_loop *loop)
 {
     return loop->active > 0 || loop->refs > 0 || loop->defers ||
-           !em__mailbox_empty(&loop->mailbox) ||
-           atomic_load(&loop->alive_holds) > 0;
+           !em__mailbox_empty(&loop->mailbox) || em__loop_alive_holds(loop) > 0;
 }
 
 bool em_loop_alive(em_loop *loop)
@@ -128,13 +133,22 @@ bool em__loop_abandon(em_loop *loop, em__orphan *orphan, em__reap_fn *reap)
     return r >= 0;
 }
 
-int em__loop_hold(em_loop *loop, void (*recall)(em_loop *loop), bool alive)
+/* In a run nobody else asks what the owner counts. */
+static int hold_own(em_loop *loop, bool alive)
+{
+    if (loop->closing)
+        return -ESHUTDOWN;
+    loop->own_holds += EM__ONE_HOLD;
+    loop->own_alive_holds += alive;
+    return 0;
+}
+
+static int hold(em_loop *loop, bool alive)
 {
     if (atomic_fetch_add(&loop->holds, EM__ONE_HOLD) & EM__HOLDS_CLOSED) {
         atomic_fetch_sub(&loop->holds, EM__ONE_HOLD);
         return -ESHUTDOWN;
     }
-    atomic_store_explicit(&loop->recall, recall, memory_order_relaxed);
     if (!alive)
         return 0;
     atomic_fetch_add(&loop->alive_holds, 1);
@@ -143,11 +157,38 @@ int em__loop_hold(em_loop *loop, void (*recall)(em_loop *loop), bool alive)
     return 0;
 }
 
+int em__loop_hold(em_loop *loop, void (*recall)(em_loop *loop), bool alive)
+{
+    int r =
+        em__loop_runs_here(loop) ? hold_own(loop, alive) : hold(loop, alive);
+
+    if (r == 0)
+        atomic_store_explicit(&loop->recall, recall, memory_order_relaxed);
+    return r;
+}
+
 void em__loop_unhold(em_loop *loop, bool alive)
 {
+    loop->own_alive_holds -= alive;
+    loop->own_holds -= EM__ONE_HOLD;
+}
+
+/* A loop that is being freed may wait for this one alone. */
+static void unhold_elsewhere(em_loop *loop, bool alive)
+{
+    em__mailbox_waking(&loop->mailbox);
     if (alive)
         atomic_fetch_sub(&loop->alive_holds, 1);
     atomic_fetch_sub(&loop->holds, EM__ONE_HOLD);
+    wake(loop);
+}
+
+void em__loop_unhold_early(em_loop *loop, bool alive)
+{
+    if (em__loop_runs_here(loop))
+        em__loop_unhold(loop, alive);
+    else
+        unhold_elsewhere(loop, alive);
 }
 
 /* One batch of the mailbox, as far as the budget goes; the rest stays for the
@@ -197,7 +238,7 @@ static bool has_due(const em_loop *loop)
 
 static int time_to_wait(em_loop *loop)
 {
-    if (loop->lingers && !has_due(loop) && atomic_load(&loop->holds) > 0)
+    if (loop->lingers && !has_due(loop) && em__loop_holds(loop) > 0)
         em__mailbox_linger(&loop->mailbox, &loop->stop);
     if (has_due(loop) || !em__mailbox_sleep(&loop->mailbox))
         return 0;
@@ -297,9 +338,12 @@ int em__loop_run(em_loop *loop, em_run_mode mode)
     if (loop->running || loop->closing)
         return -EBUSY;
     atomic_store_explicit(&loop->owner, em__sys_thread(), memory_order_relaxed);
+    atomic_store_explicit(&loop->runner, em__sys_thread(),
+                          memory_order_relaxed);
     loop->running = true;
     r = take_turns(loop, mode);
     loop->running = false;
+    atomic_store_explicit(&loop->runner, NULL, memory_order_relaxed);
     atomic_store(&loop->stop, false);
     if (loop->closing) {
         em__loop_destroy(loop);

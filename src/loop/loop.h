@@ -15,6 +15,9 @@ void em__loop_release(em_loop *loop);    /* NULL is fine */
 /* Whether the calling thread owns the loop.  Any thread. */
 bool em__loop_is_owner(em_loop *loop);
 
+/* Whether the calling thread is in a run of the loop.  Any thread. */
+bool em__loop_runs_here(const em_loop *loop);
+
 /* Whether the loop was inherited over a fork.  Any thread. */
 bool em__loop_is_forked(const em_loop *loop);
 
@@ -32,6 +35,9 @@ void em__loop_complete(em_loop *loop, em__mail *mail);
  * running.  Returns 0, or -ESHUTDOWN once the loop is being freed. */
 int em__loop_hold(em_loop *loop, void (*recall)(em_loop *loop), bool alive);
 void em__loop_unhold(em_loop *loop, bool alive);
+
+/* The same for what did not come about after all.  Any thread. */
+void em__loop_unhold_early(em_loop *loop, bool alive);
 
 /* Have reap called with the orphan on the owner's thread.  Any thread.  False
  * if the loop is gone already; then nothing was done. */
