@@ -5,68 +5,10 @@
 
 #include <errno.h>
 
-#include "base/alloc.h"
 #include "base/options.h"
 #include "baton/internal.h"
 
 enum { DEFAULT_PROGRESS_LIMIT = 1024 };
-
-/* --- memory --- */
-
-/* With the pool locked, or NULL and not locked. */
-static void *take_locked(em_pool *pool, em__kind_of_block kind)
-{
-    em__spare *spare = &pool->spares[kind];
-    void *block;
-
-    em__pool_lock(pool);
-    block = em__spare_take(spare);
-    if (block)
-        return block;
-    em__pool_unlock(pool);
-    block = em__malloc(spare->size);
-    if (!block)
-        return NULL;
-    em__pool_lock(pool);
-    em__spare_count(spare, 1);
-    return block;
-}
-
-void *em__baton_take(em_pool *pool, em__kind_of_block kind)
-{
-    void *block = take_locked(pool, kind);
-
-    if (block)
-        em__pool_unlock(pool);
-    return block;
-}
-
-/* The pool has ended: the last block frees it. */
-static void return_late(em_pool *pool, em__spare *spare, void *block)
-{
-    bool over;
-
-    em__free(block);
-    if (em__pool_is_forked(pool)) {
-        em__spare_count(spare, -1);
-        over = em__pool_is_over(pool);
-    } else {
-        em__pool_lock(pool);
-        em__spare_count(spare, -1);
-        over = em__pool_is_over(pool);
-        em__pool_unlock(pool);
-    }
-    if (over)
-        em__pool_destroy(pool);
-}
-
-void em__baton_return(em_pool *pool, em__kind_of_block kind, void *block)
-{
-    em__spare *spare = &pool->spares[kind];
-
-    if (!em__spare_return(spare, block))
-        return_late(pool, spare, block);
-}
 
 /* --- making --- */
 
@@ -129,13 +71,18 @@ static void fill_full(em__full *full, const em_baton_options *options,
     atomic_init(&full->blocked, false);
 }
 
-/* With the pool locked, or NULL and not locked. */
-static em_baton *make_locked(em_loop *loop, const em_baton_options *options,
-                             em_group *group)
+static em__kind_of_block kind_of(const em_baton *baton)
+{
+    return baton->full ? EM__FULL_BLOCK : EM__PLAIN_BLOCK;
+}
+
+/* NULL: no memory.  The pool is locked afterwards if `locked` says so. */
+static em_baton *make(em_loop *loop, const em_baton_options *options,
+                      em_group *group, bool *locked)
 {
     bool full = group || needs_full(options);
-    em_baton *baton =
-        take_locked(options->pool, full ? EM__FULL_BLOCK : EM__PLAIN_BLOCK);
+    em_baton *baton = em__block_take(
+        loop, options->pool, full ? EM__FULL_BLOCK : EM__PLAIN_BLOCK, locked);
 
     if (!baton)
         return NULL;
@@ -203,19 +150,20 @@ static int start(em_loop *loop, const em_baton_options *options, em_baton **ret)
 {
     em_pool *pool = options->pool;
     uint64_t now = em__sys_now_us();
-    em_baton *baton = make_locked(loop, options, NULL);
+    bool locked;
+    em_baton *baton = make(loop, options, NULL, &locked);
     int r;
 
     if (!baton)
         return -ENOMEM;
+    if (!locked)
+        em__pool_lock(pool);
     baton->queued_us = now;
     if (ret)
         atomic_init(&baton->refs, 2);
     r = enqueue(pool, baton);
     if (r < 0)
-        em__spare_put_back(
-            &pool->spares[baton->full ? EM__FULL_BLOCK : EM__PLAIN_BLOCK],
-            baton);
+        em__spare_put_back(&pool->spares[kind_of(baton)], baton);
     else if (ret)
         *ret = baton;
     em__pool_unlock(pool);
@@ -263,16 +211,18 @@ int em__baton_make(em_loop *loop, const em_baton_options *options,
                    em_group *group, em__full **ret)
 {
     em_baton *baton;
+    bool locked;
     int r = hold(loop, options);
 
     if (r < 0)
         return r;
-    baton = make_locked(loop, options, group);
+    baton = make(loop, options, group, &locked);
     if (!baton) {
         let_go(loop, options);
         return -ENOMEM;
     }
-    em__pool_unlock(options->pool);
+    if (locked)
+        em__pool_unlock(options->pool);
     *ret = em__baton_full(baton);
     return 0;
 }
@@ -357,12 +307,18 @@ em_baton *em_baton_ref(em_baton *baton)
     return baton;
 }
 
+/* Nobody but the last reference's holder could take another one. */
+bool em__baton_release(em_baton *baton)
+{
+    return atomic_load_explicit(&baton->refs, memory_order_acquire) == 1 ||
+           atomic_fetch_sub_explicit(&baton->refs, 1, memory_order_acq_rel) ==
+               1;
+}
+
 void em_baton_unref(em_baton *baton)
 {
-    if (baton &&
-        atomic_fetch_sub_explicit(&baton->refs, 1, memory_order_acq_rel) == 1)
-        em__baton_return(baton->pool,
-                         baton->full ? EM__FULL_BLOCK : EM__PLAIN_BLOCK, baton);
+    if (baton && em__baton_release(baton))
+        em__block_return(baton->pool, kind_of(baton), baton);
 }
 
 em_loop *em_baton_loop(em_baton *baton)

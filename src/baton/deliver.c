@@ -12,7 +12,6 @@
 
 #include <errno.h>
 
-#include "base/alloc.h"
 #include "baton/internal.h"
 
 /* --- on the thread where it ended --- */
@@ -52,6 +51,15 @@ static void call_after(em_loop *loop, em_baton *baton)
     }
 }
 
+/* What ends in a run is kept for what is submitted there next. */
+static void let_go(em_loop *loop, em_baton *baton, em__delivery how)
+{
+    if (how != EM__RUNNING || baton->full)
+        em_baton_unref(baton);
+    else if (em__baton_release(baton))
+        em__block_pocket(loop, baton->pool, baton);
+}
+
 /* The owner is let go after its last callback, and the loop after the owner,
  * whose destruction may need it. */
 static void deliver(em_loop *loop, em__mail *mail, em__delivery how)
@@ -67,7 +75,7 @@ static void deliver(em_loop *loop, em__mail *mail, em__delivery how)
             em_unref(baton->owner);
     }
     em__loop_unhold(loop, baton->alive);
-    em_baton_unref(baton);
+    let_go(loop, baton, how);
 }
 
 void em__deliver_init(em_baton *baton)

@@ -224,12 +224,19 @@ int em__baton_make(em_loop *loop, const em_baton_options *options,
                    em_group *group, em__full **ret);
 void em__baton_unmake(em_baton *baton);
 
+/* Give up a reference: whether it was the last, and the block is to go. */
+bool em__baton_release(em_baton *baton);
+
 /* Queue it; on an error it is as before. */
 int em__baton_submit(em_baton *baton);
 
-/* A block of the pool, NULL: no memory; and back. */
-void *em__baton_take(em_pool *pool, em__kind_of_block kind);
-void em__baton_return(em_pool *pool, em__kind_of_block kind, void *block);
+/* block.c.  NULL: no memory; the pool is locked afterwards if `locked` says so.
+ * A block goes back from any thread or, of plain ones, into the pocket of a
+ * loop that runs here; afterwards the pool may be gone. */
+void *em__block_take(em_loop *loop, em_pool *pool, em__kind_of_block kind,
+                     bool *locked);
+void em__block_return(em_pool *pool, em__kind_of_block kind, void *block);
+void em__block_pocket(em_loop *loop, em_pool *pool, void *block);
 
 /* group.c, on the owner's thread */
 void em__group_left(em_baton *baton, int status);

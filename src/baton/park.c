@@ -99,7 +99,7 @@ static void trim(em_pool *pool)
         rest[i] = em__spare_trim(&pool->spares[i], SPARE_BLOCKS, false);
     em__pool_unlock(pool);
     for (i = 0; i < EM__BLOCK_KINDS; i++)
-        em__spare_free(rest[i]);
+        em__spare_free(&pool->spares[i], rest[i]);
     em__pool_lock(pool);
 }
 

@@ -101,7 +101,8 @@ static void free_pool(em_pool *pool)
     int i;
 
     for (i = 0; i < EM__BLOCK_KINDS; i++)
-        em__spare_free(em__spare_trim(&pool->spares[i], 0, true));
+        em__spare_free(&pool->spares[i],
+                       em__spare_trim(&pool->spares[i], 0, true));
     if (!em__pool_is_forked(pool)) {
         (void)pthread_cond_destroy(&pool->expiry);
         (void)pthread_cond_destroy(&pool->changed);
@@ -155,13 +156,15 @@ int em_pool_new(const em_pool_options *options, em_pool **ret)
 
 /* --- the end --- */
 
+/* Once the spares are closed. */
 static size_t blocks_out(const em_pool *pool)
 {
     size_t out = 0;
     int i;
 
     for (i = 0; i < EM__BLOCK_KINDS; i++)
-        out += pool->spares[i].out;
+        out +=
+            atomic_load_explicit(&pool->spares[i].made, memory_order_relaxed);
     return out;
 }
 
@@ -239,7 +242,7 @@ void em__pool_let_go(em_pool *pool)
     close_spares(pool, rest);
     em__pool_unlock(pool);
     for (i = 0; i < EM__BLOCK_KINDS; i++)
-        em__spare_free(rest[i]);
+        em__spare_free(&pool->spares[i], rest[i]);
     em__pool_finish_dropped(&dropped, -ESHUTDOWN);
     em__pool_lock(pool);
     pool->freed = true;
@@ -281,7 +284,7 @@ static void forget(em_pool *pool)
     pool->freed = true;
     close_spares(pool, rest);
     for (i = 0; i < EM__BLOCK_KINDS; i++)
-        em__spare_free(rest[i]);
+        em__spare_free(&pool->spares[i], rest[i]);
     if (em__pool_is_over(pool))
         em__pool_destroy(pool);
 }

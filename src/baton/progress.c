@@ -11,7 +11,6 @@
 
 #include <errno.h>
 
-#include "base/alloc.h"
 #include "baton/internal.h"
 
 typedef struct item {
@@ -42,7 +41,7 @@ static void deliver(em_loop *loop, em__mail *mail, em__delivery how)
     item sent = *em__container(mail, item, mail);
     em__full *full = em__baton_full(sent.baton);
 
-    em__baton_return(sent.baton->pool, EM__PLAIN_BLOCK,
+    em__block_return(sent.baton->pool, EM__PLAIN_BLOCK,
                      em__container(mail, item, mail));
     if (how == EM__FORKED)
         return;
@@ -85,6 +84,7 @@ int em_baton_progress(em_baton *baton, void *data,
     const em__thread *self = em__thread_self();
     em__full *full;
     item *sent;
+    bool locked;
     int r;
 
     if (!baton || !self || self->current != baton)
@@ -95,9 +95,11 @@ int em_baton_progress(em_baton *baton, void *data,
     r = wait_for_room(full);
     if (r < 0)
         return r;
-    sent = em__baton_take(baton->pool, EM__PLAIN_BLOCK);
+    sent = em__block_take(baton->loop, baton->pool, EM__PLAIN_BLOCK, &locked);
     if (!sent)
         return -ENOMEM;
+    if (locked)
+        em__pool_unlock(baton->pool);
     *sent = (item){ { NULL, deliver }, baton, data, free_item };
     atomic_fetch_add(&full->unread, 1);
     em__loop_complete(baton->loop, &sent->mail);

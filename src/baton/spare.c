@@ -9,10 +9,21 @@
 /* What the stack's head is when it is closed: no block. */
 static em__block closed;
 
+static em__block *first_of(em__block *_Atomic *blocks)
+{
+    return atomic_load_explicit(blocks, memory_order_relaxed);
+}
+
+static void set_ready(em__spare *spare, em__block *block)
+{
+    atomic_store_explicit(&spare->ready, block, memory_order_relaxed);
+}
+
 /* Everything on the stack is ready now. */
 static void collect(em__spare *spare, em__block *after)
 {
-    em__block *block = atomic_exchange(&spare->returned, after);
+    em__block *block =
+        atomic_exchange_explicit(&spare->returned, after, memory_order_acquire);
     em__block *next;
 
     for (; block && block != &closed; block = next) {
@@ -25,40 +36,44 @@ void *em__spare_take(em__spare *spare)
 {
     em__block *block;
 
-    if (!spare->ready && atomic_load(&spare->returned) != &closed)
+    if (!first_of(&spare->ready) && first_of(&spare->returned) != &closed)
         collect(spare, NULL);
-    block = spare->ready;
-    if (!block)
-        return NULL;
-    spare->ready = block->next;
-    spare->out++;
+    block = first_of(&spare->ready);
+    if (block)
+        set_ready(spare, block->next);
     return block;
 }
 
-void em__spare_count(em__spare *spare, int more)
+bool em__spare_is_empty(em__spare *spare)
 {
-    spare->out += (size_t)more;
+    return !first_of(&spare->ready) && !first_of(&spare->returned);
+}
+
+void *em__spare_make(em__spare *spare)
+{
+    void *block = em__malloc(spare->size);
+
+    if (block)
+        atomic_fetch_add_explicit(&spare->made, 1, memory_order_relaxed);
+    return block;
 }
 
 void em__spare_put_back(em__spare *spare, void *block)
 {
     em__block *first = block;
 
-    first->next = spare->ready;
-    spare->ready = first;
-    spare->out--;
+    first->next = first_of(&spare->ready);
+    set_ready(spare, first);
 }
 
-bool em__spare_return(em__spare *spare, void *block)
+bool em__spare_return(em__spare *spare, em__block *first, em__block *last)
 {
-    em__block *first = block;
-    em__block *head =
-        atomic_load_explicit(&spare->returned, memory_order_relaxed);
+    em__block *head = first_of(&spare->returned);
 
     do {
         if (head == &closed)
             return false;
-        first->next = head;
+        last->next = head;
     } while (!atomic_compare_exchange_weak_explicit(&spare->returned, &head,
                                                     first, memory_order_release,
                                                     memory_order_relaxed));
@@ -67,23 +82,28 @@ bool em__spare_return(em__spare *spare, void *block)
 
 em__block *em__spare_trim(em__spare *spare, size_t most, bool close)
 {
-    em__block **end = &spare->ready;
+    em__block *last = NULL;
     em__block *rest;
 
     collect(spare, close ? &closed : NULL);
-    for (; most > 0 && *end; most--)
-        end = &(*end)->next;
-    rest = *end;
-    *end = NULL;
+    for (rest = first_of(&spare->ready); most > 0 && rest; most--) {
+        last = rest;
+        rest = rest->next;
+    }
+    if (last)
+        last->next = NULL;
+    else
+        set_ready(spare, NULL);
     return rest;
 }
 
-void em__spare_free(em__block *blocks)
+void em__spare_free(em__spare *spare, em__block *blocks)
 {
     em__block *next;
 
     for (; blocks; blocks = next) {
         next = blocks->next;
         em__free(blocks);
+        atomic_fetch_sub_explicit(&spare->made, 1, memory_order_relaxed);
     }
 }

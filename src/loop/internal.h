@@ -118,6 +118,7 @@ struct em_loop {
     uint64_t seed;
     uint64_t alarm;                      /* what the poller's alarm is set to */
     unsigned own_holds, own_alive_holds; /* see below */
+    em__pocket pocket;
     uint64_t budget_us;
     unsigned budget_count;
     unsigned forks; /* em__sys_forks when it was made */
@@ -165,6 +166,8 @@ void em__loop_destroy(em_loop *loop);
 int em__loop_run(em_loop *loop, em_run_mode mode); /* attached or not */
 bool em__loop_halted(const em_loop *loop); /* call nothing more in this run */
 uint64_t em__loop_clock_us(const em_loop *loop); /* read now, or virtual */
+
+void em__loop_empty_pocket(em_loop *loop);
 
 /* Something became due, or due earlier, outside of a turn: let a host know. */
 void em__loop_touch(em_loop *loop);

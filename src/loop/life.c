@@ -174,6 +174,7 @@ static void forget_everything(em_loop *loop)
 {
     em__mail *mail;
 
+    em__loop_empty_pocket(loop); /* the fork was inside a callback */
     while ((mail = loop->defers)) {
         loop->defers = mail->next;
         mail->deliver(loop, mail, EM__FORKED);

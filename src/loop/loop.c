@@ -214,6 +214,17 @@ static void deliver_mail(em_loop *loop)
     }
 }
 
+em__pocket *em__loop_pocket(em_loop *loop)
+{
+    return &loop->pocket;
+}
+
+void em__loop_empty_pocket(em_loop *loop)
+{
+    if (loop->pocket.first)
+        loop->pocket.empty(&loop->pocket);
+}
+
 /* --- turns --- */
 
 /* Milliseconds until something is due without anybody's doing. */
@@ -240,6 +251,8 @@ static int time_to_wait(em_loop *loop)
 {
     if (loop->lingers && !has_due(loop) && em__loop_holds(loop) > 0)
         em__mailbox_linger(&loop->mailbox, &loop->stop);
+    if (em__mailbox_empty(&loop->mailbox))
+        em__loop_empty_pocket(loop);
     if (has_due(loop) || !em__mailbox_sleep(&loop->mailbox))
         return 0;
     return time_left(loop);
@@ -342,6 +355,7 @@ int em__loop_run(em_loop *loop, em_run_mode mode)
                           memory_order_relaxed);
     loop->running = true;
     r = take_turns(loop, mode);
+    em__loop_empty_pocket(loop);
     loop->running = false;
     atomic_store_explicit(&loop->runner, NULL, memory_order_relaxed);
     atomic_store(&loop->stop, false);

@@ -43,6 +43,17 @@ void em__loop_unhold_early(em_loop *loop, bool alive);
  * if the loop is gone already; then nothing was done. */
 bool em__loop_abandon(em_loop *loop, em__orphan *orphan, em__reap_fn *reap);
 
+/* What the layer above keeps at hand on the thread of a run; the loop empties
+ * it, if there is anything, before it sleeps and when the run ends. */
+typedef struct em__pocket {
+    void *first, *last; /* NULL: there is nothing */
+    void *of;
+    void (*empty)(struct em__pocket *pocket);
+    unsigned count;
+} em__pocket;
+
+em__pocket *em__loop_pocket(em_loop *loop); /* while em__loop_runs_here */
+
 /* Each call into user code on the owner's thread is counted once, before it, by
  * one of these; the first also tells whom a stall would be blamed on. */
 void em__loop_calling(em_loop *loop, void (*callback)(void));
