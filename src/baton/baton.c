@@ -76,13 +76,12 @@ static em__kind_of_block kind_of(const em_baton *baton)
     return baton->full ? EM__FULL_BLOCK : EM__PLAIN_BLOCK;
 }
 
-/* NULL: no memory.  The pool is locked afterwards if `locked` says so. */
 static em_baton *make(em_loop *loop, const em_baton_options *options,
-                      em_group *group, bool *locked)
+                      em_group *group)
 {
     bool full = group || needs_full(options);
-    em_baton *baton = em__block_take(
-        loop, options->pool, full ? EM__FULL_BLOCK : EM__PLAIN_BLOCK, locked);
+    em_baton *baton = em__block_take(loop, options->pool,
+                                     full ? EM__FULL_BLOCK : EM__PLAIN_BLOCK);
 
     if (!baton)
         return NULL;
@@ -121,6 +120,7 @@ static int enqueue(em_pool *pool, em_baton *baton)
 
     if (r < 0)
         return r;
+    em__inbox_collect(pool, false); /* it came first */
     if (pool->claimed && baton->level < pool->claimed_level)
         em__thread_reclaim(pool);
     atomic_store_explicit(&baton->state, EM__BATON_QUEUED,
@@ -145,28 +145,54 @@ static void let_go(em_loop *loop, const em_baton_options *options)
     em__loop_unhold_early(loop, !options->unref);
 }
 
-/* Under one lock from the memory to the queue: it is what submitting costs. */
+/* By the inbox, if it will do.  Its work may look at what is in *ret. */
+static bool start_quickly(em_pool *pool, em_baton *baton, em_baton **ret)
+{
+    em_baton *before = ret ? *ret : NULL;
+
+    if (baton->full || baton->level < EM__PRIORITY_MAX ||
+        !em__park_is_moving(&pool->park, baton->queued_us))
+        return false;
+    atomic_store_explicit(&baton->state, EM__BATON_QUEUED,
+                          memory_order_relaxed);
+    if (ret)
+        *ret = baton;
+    if (em__inbox_put(&pool->inbox, &baton->node))
+        return true;
+    if (ret)
+        *ret = before;
+    return false;
+}
+
+static int start_locked(em_pool *pool, em_baton *baton, em_baton **ret)
+{
+    int r;
+
+    em__pool_lock(pool);
+    r = enqueue(pool, baton);
+    if (r == 0 && ret)
+        *ret = baton;
+    em__pool_unlock(pool);
+    return r;
+}
+
 static int start(em_loop *loop, const em_baton_options *options, em_baton **ret)
 {
     em_pool *pool = options->pool;
     uint64_t now = em__sys_now_us();
-    bool locked;
-    em_baton *baton = make(loop, options, NULL, &locked);
+    em_baton *baton = make(loop, options, NULL);
     int r;
 
     if (!baton)
         return -ENOMEM;
-    if (!locked)
-        em__pool_lock(pool);
     baton->queued_us = now;
     if (ret)
         atomic_init(&baton->refs, 2);
-    r = enqueue(pool, baton);
+    if (start_quickly(pool, baton, ret))
+        return 0;
+    r = start_locked(pool, baton, ret);
     if (r < 0)
-        em__spare_put_back(&pool->spares[kind_of(baton)], baton);
-    else if (ret)
-        *ret = baton;
-    em__pool_unlock(pool);
+        em__block_return(pool, kind_of(baton), baton);
     return r;
 }
 
@@ -211,18 +237,15 @@ int em__baton_make(em_loop *loop, const em_baton_options *options,
                    em_group *group, em__full **ret)
 {
     em_baton *baton;
-    bool locked;
     int r = hold(loop, options);
 
     if (r < 0)
         return r;
-    baton = make(loop, options, group, &locked);
+    baton = make(loop, options, group);
     if (!baton) {
         let_go(loop, options);
         return -ENOMEM;
     }
-    if (locked)
-        em__pool_unlock(options->pool);
     *ret = em__baton_full(baton);
     return 0;
 }

@@ -3,8 +3,8 @@
  *
  * A loop's pocket has blocks of one pool, whose batons ended in this run, and
  * belongs to the run's thread: from there to the next baton neither lock nor
- * atomic operation is needed.  Otherwise it comes from the pool's spares, under
- * its lock, or is allocated. */
+ * atomic operation is needed.  Otherwise it comes from the pool's spares,
+ * or is allocated. */
 
 #include <config.h>
 
@@ -89,25 +89,11 @@ static void *from_pocket(em_loop *loop, const em_pool *pool)
     return block;
 }
 
-void *em__block_take(em_loop *loop, em_pool *pool, em__kind_of_block kind,
-                     bool *locked)
+void *em__block_take(em_loop *loop, em_pool *pool, em__kind_of_block kind)
 {
-    em__spare *spare = &pool->spares[kind];
     void *block = NULL;
 
-    *locked = false;
     if (kind == EM__PLAIN_BLOCK && em__loop_runs_here(loop))
         block = from_pocket(loop, pool);
-    if (block)
-        return block;
-    if (em__spare_is_empty(spare))
-        return em__spare_make(spare);
-    em__pool_lock(pool);
-    block = em__spare_take(spare);
-    if (block) {
-        *locked = true;
-        return block;
-    }
-    em__pool_unlock(pool);
-    return em__spare_make(spare);
+    return block ? block : em__spare_take(&pool->spares[kind]);
 }

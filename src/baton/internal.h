@@ -21,6 +21,7 @@
 #include "base/list.h"
 #include "base/sys.h"
 #include "base/wheel.h"
+#include "baton/inbox.h"
 #include "baton/park.h"
 #include "baton/queue.h"
 #include "baton/spare.h"
@@ -28,7 +29,8 @@
 
 typedef enum em__baton_state {
     EM__BATON_NEW,     /* not accepted yet */
-    EM__BATON_QUEUED,  /* in the queue, or waiting there for its key */
+    EM__BATON_QUEUED,  /* in the inbox, or the queue, where it may wait for its
+                          key */
     EM__BATON_CLAIMED, /* in a slot of a thread, which has not come to it */
     EM__BATON_RUNNING,
     EM__BATON_DONE /* its completion is on the way, or was delivered */
@@ -39,29 +41,31 @@ typedef enum em__baton_state {
  * after it came, so status needs no lock.
  *
  * All of it, with what malloc adds, is to fit into 128 bytes; what only some
- * batons need is in em__full. */
+ * batons need is in em__full.  What both sides write comes first and what only
+ * the loop looks at last, so that neighbours, which share a line of the
+ * processor's cache, do not stand in each other's way. */
 struct em_baton {
     em__mail mail; /* to its loop */
     em__list node; /* in its pool's queue; empty while it waits for its key */
-    /* Set once. */
-    em_loop *loop;
-    em_pool *pool;
-    em_work_fn *work;
-    em_after_fn *after;
-    void *data;
-    void (*free_data)(void *data);
-    em_emitter *owner;
-    uint64_t queued_us;
     /* Any thread's. */
-    atomic_uint refs;
-    int status;
     atomic_uchar state; /* see em__baton_state; changes under the lock, but for
                            what the thread that runs it does */
     atomic_bool cancelled, waited;
+    /* Set once, but for status. */
     int8_t level; /* of its priority, 0 the first */
+    int status;
+    em_loop *loop;
+    em_work_fn *work;
+    void *data;
+    uint64_t queued_us;
+    em_pool *pool;
+    atomic_uint refs; /* any thread's */
     bool full : 1;
     bool alive : 1; /* keeps its loop running */
     bool error_to_owner : 1;
+    em_after_fn *after;
+    void (*free_data)(void *data);
+    em_emitter *owner;
 };
 
 _Static_assert(sizeof(em_baton) <= 128 - sizeof(size_t), "128 bytes a job");
@@ -127,6 +131,7 @@ typedef enum em__kind_of_block {
 struct em_pool {
     pthread_mutex_t lock;
     em__queue queue;
+    em__inbox inbox;
     em__park park;
     em__list threads;
     unsigned count;     /* of threads */
@@ -197,7 +202,8 @@ void em__default_end(void);
 
 /* thread.c, all locked */
 int em__thread_add(em_pool *pool);
-void em__thread_reclaim(em_pool *pool); /* batons back from slots */
+void em__thread_reclaim(em_pool *pool); /* make the queue complete: batons back
+                                           from slots, and out of the inbox */
 
 /* A thread with the pool's stack size, detached, that blocks all signals. */
 int em__thread_create(em_pool *pool, void *(*start)(void *), void *data);
@@ -230,11 +236,10 @@ bool em__baton_release(em_baton *baton);
 /* Queue it; on an error it is as before. */
 int em__baton_submit(em_baton *baton);
 
-/* block.c.  NULL: no memory; the pool is locked afterwards if `locked` says so.
- * A block goes back from any thread or, of plain ones, into the pocket of a
- * loop that runs here; afterwards the pool may be gone. */
-void *em__block_take(em_loop *loop, em_pool *pool, em__kind_of_block kind,
-                     bool *locked);
+/* block.c.  Not locked; NULL: no memory.  A block goes back from any thread or,
+ * of plain ones, into the pocket of a loop that runs here; afterwards the pool
+ * may be gone. */
+void *em__block_take(em_loop *loop, em_pool *pool, em__kind_of_block kind);
 void em__block_return(em_pool *pool, em__kind_of_block kind, void *block);
 void em__block_pocket(em_loop *loop, em_pool *pool, void *block);
 

@@ -12,7 +12,6 @@
 enum {
     SPIN_US = 20,    /* what spinning may cost: less than a wake-up does */
     SPIN_CLOCK = 16, /* looks between two at the clock */
-    WAKE_US = 50,    /* what a wake-up costs */
     WATCH_US = 2000,
     COST_UNIT = 64, /* a microsecond, in the measure of costs */
     SHORT_COST = COST_UNIT,
@@ -55,22 +54,23 @@ void em__park_init(em__park *park)
     park->cost = UINT32_MAX; /* not known yet */
 }
 
-/* Look at the queue without the lock, for a bounded time. */
+/* Look for work without the lock, for a bounded time. */
 static void spin(em__thread *self)
 {
     em_pool *pool = self->pool;
     uint64_t until = self->now + SPIN_US;
     int looks = 0;
 
-    while (em__queue_count(&pool->queue) == 0) {
+    while (em__queue_count(&pool->queue) == 0 &&
+           em__inbox_is_empty(&pool->inbox)) {
         em__sys_pause();
         if (++looks % SPIN_CLOCK)
             continue;
         (void)sched_yield();
-        self->now = em__sys_now_us();
-        if (self->now >= until)
-            return;
+        if (em__sys_now_us() >= until)
+            break;
     }
+    self->now = em__sys_now_us();
 }
 
 static bool may_spin(const em__thread *self)
@@ -92,14 +92,11 @@ static void watch(em__park *park, em__parked *parked, bool watching)
 /* Nobody came for a while: what a burst left behind can go. */
 static void trim(em_pool *pool)
 {
-    em__block *rest[EM__BLOCK_KINDS];
     int i;
 
-    for (i = 0; i < EM__BLOCK_KINDS; i++)
-        rest[i] = em__spare_trim(&pool->spares[i], SPARE_BLOCKS, false);
     em__pool_unlock(pool);
     for (i = 0; i < EM__BLOCK_KINDS; i++)
-        em__spare_free(&pool->spares[i], rest[i]);
+        em__spare_trim(&pool->spares[i], SPARE_BLOCKS);
     em__pool_lock(pool);
 }
 
@@ -116,6 +113,9 @@ static bool look_round(em__thread *self)
     if (em__queue_count(&pool->queue) > 0)
         return true;
     watch(&pool->park, &self->parked, false);
+    em__park_tend(pool);
+    if (em__queue_count(&pool->queue) > 0)
+        return true;
     trim(pool);
     return false;
 }
@@ -148,11 +148,21 @@ static bool doze(em__thread *self, uint64_t idle_until)
     return true;
 }
 
+/* Whether the inbox, when the last thread to fall asleep shut it, was not
+ * empty.
+ */
+static bool came_at_last(const em_pool *pool)
+{
+    return pool->park.asleep == pool->count &&
+           em__queue_count(&pool->queue) > 0;
+}
+
 bool em__park_sleep(em__thread *self)
 {
+    em_pool *pool = self->pool;
     em__parked *parked = &self->parked;
-    em__park *park = &self->pool->park;
-    uint64_t idle_us = self->pool->idle_us;
+    em__park *park = &pool->park;
+    uint64_t idle_us = pool->idle_us;
     bool needed;
 
     em__list_append(park->sleepers.next, &parked->node);
@@ -160,8 +170,10 @@ bool em__park_sleep(em__thread *self)
     parked->woken = false;
     if (!park->watched)
         watch(park, parked, true);
+    em__park_tend(pool);
     self->now = em__sys_now_us();
-    needed = doze(self, idle_us < UINT64_MAX - self->now ? self->now + idle_us
+    needed = came_at_last(pool) ||
+             doze(self, idle_us < UINT64_MAX - self->now ? self->now + idle_us
                                                          : UINT64_MAX);
     watch(park, parked, false);
     if (parked->woken) {
@@ -226,18 +238,17 @@ bool em__park_is_surplus(const em_pool *pool)
 
 /* Whether what waits would keep the threads that are at work busy for longer
  * than a wake-up takes, or they seem to be stuck. */
-static bool is_worth_waking(const em_pool *pool, size_t waiting,
-                            uint64_t now_us)
+static bool is_worth_waking(em_pool *pool, size_t waiting, uint64_t now_us)
 {
-    const em__park *park = &pool->park;
+    em__park *park = &pool->park;
 
-    if (now_us > park->moved_us + WAKE_US)
+    if (!em__park_is_moving(park, now_us))
         return true;
-    return (uint64_t)waiting * park->cost > WAKE_US * COST_UNIT &&
+    return (uint64_t)waiting * park->cost > EM__WAKE_US * COST_UNIT &&
            !is_crowded(pool, pool->count - park->asleep);
 }
 
-static bool is_needed(const em_pool *pool, size_t claimed, uint64_t now_us)
+static bool is_needed(em_pool *pool, size_t claimed, uint64_t now_us)
 {
     const em__park *park = &pool->park;
     size_t waiting = em__queue_count(&pool->queue);
@@ -259,9 +270,32 @@ void em__park_stir(em_pool *pool, size_t claimed, uint64_t now_us)
 {
     if (!is_needed(pool, claimed, now_us))
         return;
-    pool->park.moved_us = now_us;
+    em__park_moved(&pool->park, now_us);
     if (!em__list_empty(&pool->park.sleepers))
         wake_one(&pool->park);
     else if (pool->count < pool->max)
         (void)em__thread_add(pool); /* without it, those that run come to it */
+}
+
+/* --- the inbox --- */
+
+/* What a limit or aging promises needs every baton in the queue at once.  Jobs
+ * that are not short are worth the look for a sleeper.  Where all threads are
+ * awake and more may be made, each baton that waits makes one. */
+static bool may_open(const em_pool *pool)
+{
+    const em__park *park = &pool->park;
+
+    if (pool->closed || pool->queue_limit > 0 || pool->queue.aging_us > 0 ||
+        park->cost >= SHORT_COST || park->asleep == pool->count)
+        return false;
+    return park->asleep > 0 ? park->watched : pool->count >= pool->max;
+}
+
+void em__park_tend(em_pool *pool)
+{
+    if (may_open(pool))
+        em__inbox_open(&pool->inbox);
+    else
+        em__inbox_collect(pool, true);
 }

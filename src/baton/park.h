@@ -8,6 +8,11 @@
  * for the one thread that spins: it stops counting as a spinner under the lock
  * and then looks at the queue again.
  *
+ * Who goes by the inbox looks for nobody.  The inbox is open only while that is
+ * right; em__park_tend says when, and is called under the lock after whatever
+ * may change it.  A sender keeps away from an open inbox, too, if nothing was
+ * taken for a while: the threads that are at work may be stuck.
+ *
  * A wake-up costs tens of microseconds, mostly of processors that others could
  * use, so it is sent only when it gains something: see em__park_stir.  What
  * makes it safe to leave jobs to threads that are at work is that one sleeper
@@ -21,6 +26,7 @@
 #define EM_BATON_PARK_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,14 +47,15 @@ typedef struct em__parked {
 } em__parked;
 
 typedef struct em__park {
-    em__list sleepers; /* who slept last is woken first */
+    _Atomic uint64_t moved_us; /* when the last take was, or a thread was called
+                                  for one; may be read without the lock */
+    em__list sleepers;         /* who slept last is woken first */
     unsigned asleep;
-    unsigned coming;   /* threads woken or created that did not arrive yet */
-    bool spinning;     /* a thread is */
-    bool watched;      /* a sleeper watches */
-    uint64_t takes;    /* from the queue */
-    uint64_t moved_us; /* when the last was, or a thread was called for one */
-    uint32_t cost;     /* of a job, as the last thread to take found it */
+    unsigned coming; /* threads woken or created that did not arrive yet */
+    bool spinning;   /* a thread is */
+    bool watched;    /* a sleeper watches */
+    uint64_t takes;  /* from the queue */
+    uint32_t cost;   /* of a job, as the last thread to take found it */
 } em__park;
 
 void em__park_init(em__park *park);
@@ -66,6 +73,24 @@ bool em__park_is_surplus(const em_pool *pool);
 /* Work was queued, or taken by a thread and `claimed` of it put aside: wake or
  * start a thread if that gains something. */
 void em__park_stir(em_pool *pool, size_t claimed, uint64_t now_us);
+
+/* Open or shut the inbox, whichever is right now; what was in it is queued. */
+void em__park_tend(em_pool *pool);
+
+/* Note that work was taken, and whether it was a moment ago (any thread). */
+enum { EM__WAKE_US = 50 }; /* what a wake-up costs */
+
+static inline void em__park_moved(em__park *park, uint64_t now_us)
+{
+    atomic_store_explicit(&park->moved_us, now_us, memory_order_relaxed);
+}
+
+static inline bool em__park_is_moving(em__park *park, uint64_t now_us)
+{
+    return now_us <=
+           atomic_load_explicit(&park->moved_us, memory_order_relaxed) +
+               EM__WAKE_US;
+}
 
 /* Wake all, who look around and, if there is nothing, may leave. */
 void em__park_wake_all(em_pool *pool);

@@ -86,7 +86,17 @@ static int init_locks(em_pool *pool)
     r = em__cond_init(&pool->expiry);
     if (r < 0)
         goto no_expiry;
+    r = em__spare_init(&pool->spares[EM__PLAIN_BLOCK], sizeof(em_baton));
+    if (r < 0)
+        goto no_plain;
+    r = em__spare_init(&pool->spares[EM__FULL_BLOCK], sizeof(em__full));
+    if (r < 0)
+        goto no_full;
     return 0;
+no_full:
+    em__spare_destroy(&pool->spares[EM__PLAIN_BLOCK]);
+no_plain:
+    (void)pthread_cond_destroy(&pool->expiry);
 no_expiry:
     (void)pthread_cond_destroy(&pool->changed);
 no_changed:
@@ -100,9 +110,10 @@ static void free_pool(em_pool *pool)
 {
     int i;
 
-    for (i = 0; i < EM__BLOCK_KINDS; i++)
-        em__spare_free(&pool->spares[i],
-                       em__spare_trim(&pool->spares[i], 0, true));
+    for (i = 0; i < EM__BLOCK_KINDS; i++) {
+        em__spare_close(&pool->spares[i]);
+        em__spare_destroy(&pool->spares[i]);
+    }
     if (!em__pool_is_forked(pool)) {
         (void)pthread_cond_destroy(&pool->expiry);
         (void)pthread_cond_destroy(&pool->changed);
@@ -118,11 +129,10 @@ static int init_pool(em_pool *pool, const em_pool_options *options)
 
     if (r < 0)
         return r;
+    em__inbox_init(&pool->inbox);
     em__park_init(&pool->park);
     em__list_init(&pool->threads);
     em__wheel_init(&pool->wheel, em__sys_now_us() / 1000);
-    pool->spares[EM__PLAIN_BLOCK].size = sizeof(em_baton);
-    pool->spares[EM__FULL_BLOCK].size = sizeof(em__full);
     pool->processors = em__sys_processors();
     pool->forks = em__sys_forks();
     return init_locks(pool);
@@ -216,33 +226,30 @@ void em__pool_finish_dropped(em__list *dropped, int status)
 static void close_pool(em_pool *pool, em__list *dropped)
 {
     pool->closed = true;
+    em__park_tend(pool);
     em__pool_drop(pool, NULL, dropped);
     em__park_wake_all(pool);
     em__expire_end(pool);
 }
 
-static void close_spares(em_pool *pool, em__block **rest)
+static void close_spares(em_pool *pool)
 {
     int i;
 
     for (i = 0; i < EM__BLOCK_KINDS; i++)
-        rest[i] = em__spare_trim(&pool->spares[i], 0, true);
+        em__spare_close(&pool->spares[i]);
 }
 
 void em__pool_let_go(em_pool *pool)
 {
-    em__block *rest[EM__BLOCK_KINDS];
     em__list dropped;
     bool over;
-    int i;
 
     em__list_init(&dropped);
     em__pool_lock(pool);
     close_pool(pool, &dropped);
-    close_spares(pool, rest);
     em__pool_unlock(pool);
-    for (i = 0; i < EM__BLOCK_KINDS; i++)
-        em__spare_free(&pool->spares[i], rest[i]);
+    close_spares(pool);
     em__pool_finish_dropped(&dropped, -ESHUTDOWN);
     em__pool_lock(pool);
     pool->freed = true;
@@ -267,12 +274,12 @@ static void forget_thread(em__thread *thread)
  * that were on the way to their loop go with that. */
 static void forget(em_pool *pool)
 {
-    em__block *rest[EM__BLOCK_KINDS];
     em__list dropped;
     em__list *node, *after;
     int i;
 
     em__list_init(&dropped);
+    em__inbox_collect(pool, true);
     em__queue_drop_loop(&pool->queue, NULL, &dropped);
     em__list_each_safe(&dropped, node, after)
         em_baton_unref(em__container(node, em_baton, node));
@@ -282,9 +289,9 @@ static void forget(em_pool *pool)
     pool->count = pool->leaving = 0;
     pool->expires = false;
     pool->freed = true;
-    close_spares(pool, rest);
     for (i = 0; i < EM__BLOCK_KINDS; i++)
-        em__spare_free(&pool->spares[i], rest[i]);
+        (void)em__spare_init(&pool->spares[i], pool->spares[i].size);
+    close_spares(pool);
     if (em__pool_is_over(pool))
         em__pool_destroy(pool);
 }
@@ -350,6 +357,7 @@ int em_pool_resize(em_pool *pool, unsigned min_threads, unsigned max_threads)
     r = pool->closed ? -ESHUTDOWN : set_size(pool, min_threads, max_threads);
     if (r == 0) {
         em__park_wake_all(pool); /* some may have to leave, or may now */
+        em__park_tend(pool);
         em__park_stir(pool, 0, em__sys_now_us());
     }
     em__pool_unlock(pool);

@@ -84,7 +84,6 @@ int em_baton_progress(em_baton *baton, void *data,
     const em__thread *self = em__thread_self();
     em__full *full;
     item *sent;
-    bool locked;
     int r;
 
     if (!baton || !self || self->current != baton)
@@ -95,11 +94,9 @@ int em_baton_progress(em_baton *baton, void *data,
     r = wait_for_room(full);
     if (r < 0)
         return r;
-    sent = em__block_take(baton->loop, baton->pool, EM__PLAIN_BLOCK, &locked);
+    sent = em__block_take(baton->loop, baton->pool, EM__PLAIN_BLOCK);
     if (!sent)
         return -ENOMEM;
-    if (locked)
-        em__pool_unlock(baton->pool);
     *sent = (item){ { NULL, deliver }, baton, data, free_item };
     atomic_fetch_add(&full->unread, 1);
     em__loop_complete(baton->loop, &sent->mail);

@@ -4,71 +4,66 @@
 #include <config.h>
 
 #include "base/alloc.h"
+#include "base/sys.h"
 #include "baton/spare.h"
 
 /* What the stack's head is when it is closed: no block. */
 static em__block closed;
 
-static em__block *first_of(em__block *_Atomic *blocks)
+int em__spare_init(em__spare *spare, size_t size)
 {
-    return atomic_load_explicit(blocks, memory_order_relaxed);
+    spare->size = size;
+    return -pthread_mutex_init(&spare->lock, NULL);
 }
 
-static void set_ready(em__spare *spare, em__block *block)
+void em__spare_destroy(em__spare *spare)
 {
-    atomic_store_explicit(&spare->ready, block, memory_order_relaxed);
+    (void)pthread_mutex_destroy(&spare->lock);
 }
 
-/* Everything on the stack is ready now. */
-static void collect(em__spare *spare, em__block *after)
+static em__block *look(em__spare *spare)
 {
-    em__block *block =
+    return atomic_load_explicit(&spare->returned, memory_order_relaxed);
+}
+
+static em__block *exchange(em__spare *spare, em__block *after)
+{
+    em__block *first =
         atomic_exchange_explicit(&spare->returned, after, memory_order_acquire);
-    em__block *next;
 
-    for (; block && block != &closed; block = next) {
-        next = block->next;
-        em__spare_put_back(spare, block);
-    }
+    return first == &closed ? NULL : first;
+}
+
+/* What came back last is warm, and goes first. */
+static em__block *take_ready(em__spare *spare)
+{
+    em__block *block;
+
+    em__sys_lock(&spare->lock);
+    if (!spare->ready && look(spare) && look(spare) != &closed)
+        spare->ready = exchange(spare, NULL);
+    block = spare->ready;
+    if (block)
+        spare->ready = block->next;
+    (void)pthread_mutex_unlock(&spare->lock);
+    return block;
 }
 
 void *em__spare_take(em__spare *spare)
 {
-    em__block *block;
+    void *block = take_ready(spare);
 
-    if (!first_of(&spare->ready) && first_of(&spare->returned) != &closed)
-        collect(spare, NULL);
-    block = first_of(&spare->ready);
     if (block)
-        set_ready(spare, block->next);
-    return block;
-}
-
-bool em__spare_is_empty(em__spare *spare)
-{
-    return !first_of(&spare->ready) && !first_of(&spare->returned);
-}
-
-void *em__spare_make(em__spare *spare)
-{
-    void *block = em__malloc(spare->size);
-
+        return block;
+    block = em__malloc(spare->size);
     if (block)
         atomic_fetch_add_explicit(&spare->made, 1, memory_order_relaxed);
     return block;
 }
 
-void em__spare_put_back(em__spare *spare, void *block)
-{
-    em__block *first = block;
-
-    first->next = first_of(&spare->ready);
-    set_ready(spare, first);
-}
-
 bool em__spare_return(em__spare *spare, em__block *first, em__block *last)
 {
-    em__block *head = first_of(&spare->returned);
+    em__block *head = look(spare);
 
     do {
         if (head == &closed)
@@ -80,21 +75,36 @@ bool em__spare_return(em__spare *spare, em__block *first, em__block *last)
     return true;
 }
 
-em__block *em__spare_trim(em__spare *spare, size_t most, bool close)
+void em__spare_trim(em__spare *spare, size_t most)
 {
-    em__block *last = NULL;
-    em__block *rest;
+    em__block **link;
+    em__block *all, *rest;
 
-    collect(spare, close ? &closed : NULL);
-    for (rest = first_of(&spare->ready); most > 0 && rest; most--) {
-        last = rest;
-        rest = rest->next;
-    }
-    if (last)
-        last->next = NULL;
-    else
-        set_ready(spare, NULL);
-    return rest;
+    em__sys_lock(&spare->lock);
+    all = look(spare) == &closed ? NULL : exchange(spare, NULL);
+    for (link = &all; *link; link = &(*link)->next)
+        ;
+    *link = spare->ready;
+    spare->ready = all;
+    for (link = &spare->ready; most > 0 && *link; most--)
+        link = &(*link)->next;
+    rest = *link;
+    *link = NULL;
+    (void)pthread_mutex_unlock(&spare->lock);
+    em__spare_free(spare, rest);
+}
+
+void em__spare_close(em__spare *spare)
+{
+    em__block *ready, *returned;
+
+    em__sys_lock(&spare->lock);
+    returned = exchange(spare, &closed);
+    ready = spare->ready;
+    spare->ready = NULL;
+    (void)pthread_mutex_unlock(&spare->lock);
+    em__spare_free(spare, returned);
+    em__spare_free(spare, ready);
 }
 
 void em__spare_free(em__spare *spare, em__block *blocks)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Spare: memory of batons that are over, for those to come.
  *
- * Blocks of one size.  They are taken under the pool's lock and come back
+ * Blocks of one size.  They are taken under a lock of their own, which is held
+ * for moments and which the pool's threads hardly ever want, and come back
  * without it from whatever thread drops the last reference: they are pushed on
  * a stack that is only ever taken as a whole, so that its head cannot be
  * mistaken for an earlier one.  A loop in its run keeps some at hand in its
@@ -14,6 +15,7 @@
 #ifndef EM_BATON_SPARE_H
 #define EM_BATON_SPARE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,33 +25,32 @@ typedef struct em__block {
 } em__block;
 
 typedef struct em__spare {
-    size_t size;              /* of a block */
-    em__block *_Atomic ready; /* locked; may be peeked at without */
+    size_t size; /* of a block */
+    pthread_mutex_t lock;
+    em__block *ready; /* locked */
     /* Any thread's. */
     em__block *_Atomic returned;
     atomic_size_t made;
 } em__spare;
 
-/* Take a block, or NULL if one has to be made.  Locked. */
+int em__spare_init(em__spare *spare, size_t size); /* 0 or a negative errno */
+void em__spare_destroy(em__spare *spare);
+
+/* Take a block, or make one: NULL, no memory.  Any thread. */
 void *em__spare_take(em__spare *spare);
 
-/* Whether that would be NULL, as far as one can tell without the lock. */
-bool em__spare_is_empty(em__spare *spare);
-
-/* Make a block: NULL, no memory.  Any thread, without the lock. */
-void *em__spare_make(em__spare *spare);
-
-/* Give a block back that was never used.  Locked. */
-void em__spare_put_back(em__spare *spare, void *block);
-
 /* Give blocks back, linked from the first to the last: false if the stack is
- * closed; then they are to be freed.  Any thread, without the lock; the pool
- * may be gone afterwards. */
+ * closed; then they are to be freed.  Any thread; the pool may be gone
+ * afterwards. */
 bool em__spare_return(em__spare *spare, em__block *first, em__block *last);
 
-/* Keep `most` blocks; the rest is unlinked and returned, to be freed
- * outside the lock.  With `close`, for good.  Locked. */
-em__block *em__spare_trim(em__spare *spare, size_t most, bool close);
+/* Keep `most` blocks and free the rest. */
+void em__spare_trim(em__spare *spare, size_t most);
+
+/* Close the stack and free what is ready. */
+void em__spare_close(em__spare *spare);
+
+/* Free what came too late. */
 void em__spare_free(em__spare *spare, em__block *blocks);
 
 #endif

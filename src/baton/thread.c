@@ -52,13 +52,16 @@ static unsigned batch_size(const em__thread *self)
     return size < EM__SLOTS + 1 ? size : EM__SLOTS + 1;
 }
 
+/* What comes through the inbox has a priority of at most 0, so that it is never
+ * to go first of what is put aside here. */
 static void fill_slots(em__thread *self, int level)
 {
     em_pool *pool = self->pool;
     unsigned size = batch_size(self);
     em_baton *baton;
 
-    if (pool->claimed && pool->claimed_level != level)
+    if (level > EM__PRIORITY_MAX ||
+        (pool->claimed && pool->claimed_level != level))
         return;
     while (self->batch < size &&
            (baton = em__queue_take_like(&pool->queue, level))) {
@@ -74,8 +77,10 @@ static void fill_slots(em__thread *self, int level)
 static bool take(em__thread *self)
 {
     em_pool *pool = self->pool;
-    em_baton *baton = em__queue_take(&pool->queue);
+    em_baton *baton;
 
+    em__inbox_collect(pool, false);
+    baton = em__queue_take(&pool->queue);
     if (!baton)
         return false;
     em__expire_remove(pool, baton);
@@ -87,8 +92,9 @@ static bool take(em__thread *self)
     fill_slots(self, baton->level);
     pool->at_work++;
     pool->park.takes++;
-    pool->park.moved_us = self->now;
     pool->park.cost = self->cost;
+    em__park_moved(&pool->park, self->now);
+    em__park_tend(pool);
     em__park_stir(pool, self->batch - 1, self->now);
     return true;
 }
@@ -99,6 +105,7 @@ void em__thread_reclaim(em_pool *pool)
     em_baton *baton;
     int i;
 
+    em__inbox_collect(pool, false);
     if (!pool->claimed)
         return;
     pool->claimed = false;
@@ -256,6 +263,7 @@ static void leave(em__thread *self)
     keep_tally(pool, &self->tally);
     pool->count--;
     pool->leaving++;
+    em__park_tend(pool);
     em__park_stir(pool, 0, self->now);
     em__pool_unlock(pool);
     if (pool->on_stop)

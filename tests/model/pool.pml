@@ -4,18 +4,24 @@
  * Two producers submit three jobs, one of them cancels; two workers take up to
  * two at a time, park, spin and watch; one loop sleeps and delivers; the pool is
  * shut down in the end or, with SHUTDOWN, at any moment.  What is atomic here is
- * what the code does under one lock, or with one atomic operation.
+ * what the code does under one lock, or with one atomic operation.  Whether a
+ * sender goes by the inbox, when it is open, is a matter of times and priorities:
+ * here it may or not.
  *
  * Checked, over all interleavings: each accepted job comes back once (counted
  * in came, asserted never to exceed one, and one for all in the end); nobody
- * sleeps for ever with work to do (no invalid end state); shutdown ends, and
- * nothing runs after it.
+ * sleeps for ever with work to do (no invalid end state); while the inbox is
+ * open somebody is awake, and a shut one is empty; shutdown ends, and nothing
+ * runs after it.
  *
  * MUTATION leaves out one step, and then spin has to find an error:
  *   1  a worker sleeps without looking at the queue under the lock again
  *   2  the loop sleeps without its mail and its sleep being one word
  *   3  a job is run without swapping it out of its slot
- *   4  work is left to those at work although no sleeper watches */
+ *   4  work is left to those at work although no sleeper watches
+ *   5  the last to fall asleep leaves the inbox open
+ *   6  it shuts the inbox and does not look at what came meanwhile
+ *   7  a sleeper that watches no more leaves the inbox open */
 
 #ifndef MUTATION
 #define MUTATION 0
@@ -31,6 +37,8 @@ mtype = { NEW, QUEUED, CLAIMED, RUNNING, DONE, REFUSED };
 mtype state[JOBS];
 byte came[JOBS];  /* completions delivered */
 byte queue = 0;   /* the pool's: jobs as bits, since order does not matter */
+byte inbox = 0;   /* likewise */
+bool open = false;
 byte slot[WORKERS]; /* the job put aside by a worker */
 bool asleep[WORKERS], woken[WORKERS], watching[WORKERS], left[WORKERS];
 byte at_work = 0, coming = 0;
@@ -91,6 +99,24 @@ inline put(j)
     state[j] = QUEUED
 }
 
+/* Under the lock: em__inbox_collect. */
+inline collect()
+{
+    queue = queue | inbox;
+    inbox = 0
+}
+
+/* Under the lock: em__park_tend.  It may be shut for other reasons too, but then
+ * a sender goes by the lock, which here it may do anyway. */
+inline tend()
+{
+    if
+    :: !closed && !(asleep[0] && asleep[1]) &&
+       (watched || !(asleep[0] || asleep[1])) -> open = true
+    :: else -> open = false; collect()
+    fi
+}
+
 inline pop(j)
 {
     if
@@ -104,6 +130,7 @@ inline pop(j)
 /* Under the lock: em__thread_reclaim. */
 inline reclaim()
 {
+    collect();
     if
     :: slot[0] != NONE -> put(slot[0]); slot[0] = NONE
     :: else
@@ -126,8 +153,12 @@ inline submit(j)
 {
     atomic {
         if
+        :: open ->
+            assert(!(asleep[0] && asleep[1])); /* who would look? */
+            inbox = inbox | (1 << j);
+            state[j] = QUEUED
         :: closed -> state[j] = REFUSED; refused++
-        :: else -> put(j); stir(0)
+        :: !closed -> collect(); put(j); stir(0)
         fi
     }
 }
@@ -187,6 +218,7 @@ proctype worker(byte me)
 
 find:
     atomic { /* take */
+        collect();
         if
         :: queue ->
             pop(job);
@@ -199,8 +231,9 @@ find:
                 state[other] = CLAIMED;
                 slot[me] = other;
                 other = NONE;
+                tend();
                 stir(1)
-            :: true -> stir(0)
+            :: true -> tend(); stir(0)
             fi;
             goto works
         :: queue == 0 && closed -> goto leave
@@ -225,6 +258,23 @@ doze:
         if
         :: !watched -> watched = true; watching[me] = true
         :: else
+        fi;
+        if
+        :: MUTATION == 5 -> skip
+        :: MUTATION == 6 && asleep[0] && asleep[1] -> open = false
+        :: MUTATION != 5 && !(MUTATION == 6 && asleep[0] && asleep[1]) ->
+            tend()
+        fi;
+        assert(open || inbox == 0); /* what is shut is empty */
+        if
+        :: MUTATION != 1 && queue && asleep[0] && asleep[1] ->
+            asleep[me] = false;
+            if
+            :: watching[me] -> watching[me] = false; watched = false
+            :: else
+            fi;
+            goto find
+        :: else
         fi
     };
 dozing:
@@ -242,6 +292,10 @@ dozing:
         watching[me] = false;
         watched = false;
         if
+        :: MUTATION != 7 -> tend()
+        :: else
+        fi;
+        if
         :: queue -> asleep[me] = false; goto find
         :: else /* quiet: it sleeps on and watches no more */
         fi };
@@ -249,7 +303,7 @@ dozing:
     fi;
 spin:
     if
-    :: queue
+    :: queue || inbox
     :: true /* its time is over */
     fi;
     atomic { spinning = false };
@@ -318,6 +372,7 @@ proctype shutdown()
 
     atomic { /* at any moment */
         closed = true;
+        tend();
         reclaim();
         do
         :: queue ->
