@@ -176,10 +176,16 @@ static int start_locked(em_pool *pool, em_baton *baton, em_baton **ret)
     return r;
 }
 
+static uint64_t now_us(em_loop *loop)
+{
+    return em__loop_runs_here(loop) ? em__loop_recent_us(loop)
+                                    : em__sys_now_us();
+}
+
 static int start(em_loop *loop, const em_baton_options *options, em_baton **ret)
 {
     em_pool *pool = options->pool;
-    uint64_t now = em__sys_now_us();
+    uint64_t now = now_us(loop);
     em_baton *baton = make(loop, options, NULL);
     int r;
 

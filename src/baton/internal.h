@@ -109,6 +109,7 @@ typedef struct em__thread {
     /* Its own. */
     uint64_t now;      /* microseconds, as it read them last */
     uint32_t cost;     /* of a job: 64ths of a microsecond, averaged */
+    unsigned untimed;  /* jobs since then */
     unsigned batch;    /* how many it took */
     bool spun;         /* since it last had work */
     em_baton *current; /* the one whose work it is in */

@@ -23,6 +23,8 @@
 enum {
     BATCH_US = 20, /* what a batch may take */
     COST_UNIT = 64,
+    UNTIMED_COST = COST_UNIT / 4,
+    TIMED_JOBS = 4,              /* together, if none costs more than that */
     COST_MOST = 1000 * COST_UNIT /* so that one long job is soon forgotten */
 };
 
@@ -148,10 +150,22 @@ static void note(em__tally *tally, uint64_t waited, uint64_t ran)
     count_up(&tally->turn);
 }
 
-/* The thread's last clock is when this one starts: reading it costs as much as
- * all the rest.  A baton that came while the lock was waited for starts before
- * it was queued, on that count.  Counts and `busy` come before the completion,
- * so that its after sees them. */
+/* Reading the clock costs more than the shortest jobs do, so of those some are
+ * timed together, and what they took is put down to the last. */
+static bool is_time_to_look(em__thread *self)
+{
+    return ++self->untimed >= TIMED_JOBS || self->cost >= UNTIMED_COST;
+}
+
+static void look_at_clock(em__thread *self)
+{
+    self->now = em__sys_now_us();
+    self->untimed = 0;
+}
+
+/* The thread's last clock is when this one starts.  A baton that came while the
+ * lock was waited for starts before it was queued, on that count.  Counts and
+ * `busy` come before the completion, so that its after sees them. */
 static void run(em__thread *self, em_baton *baton)
 {
     uint64_t started = self->now;
@@ -163,7 +177,8 @@ static void run(em__thread *self, em_baton *baton)
     status = baton->work(baton, baton->data);
     atomic_store_explicit(&self->busy, false, memory_order_relaxed);
     self->current = NULL;
-    self->now = em__sys_now_us();
+    if (is_time_to_look(self))
+        look_at_clock(self);
     note(&self->tally, started > queued ? started - queued : 0,
          self->now - started);
     if (baton->full && ((em__full *)baton)->key) {
@@ -205,6 +220,8 @@ static void run_batch(em__thread *self)
 
     run(self, self->current);
     run_slots(self);
+    if (self->untimed > 0)
+        look_at_clock(self);
     learn_cost(self, self->now - began);
 }
 

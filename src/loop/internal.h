@@ -126,6 +126,7 @@ struct em_loop {
     bool running, closing;
     bool virtual_clock;
     bool hosted;  /* somebody has our descriptor */
+    bool brisk;   /* its calls took less than a microsecond each, lately */
     bool lingers; /* it has several processors to itself and those it awaits */
     /* Any thread's. */
     const void *_Atomic owner;

@@ -59,6 +59,10 @@ em__pocket *em__loop_pocket(em_loop *loop); /* while em__loop_runs_here */
 void em__loop_calling(em_loop *loop, void (*callback)(void));
 void em__loop_count_call(em_loop *loop);
 
+/* The time in microseconds, while em__loop_runs_here: after calls that took
+ * less than one each, as it was a few calls ago. */
+uint64_t em__loop_recent_us(em_loop *loop);
+
 /* A posted task or event was delivered, on the owner's thread. */
 void em__loop_count_post(em_loop *loop);
 

@@ -46,6 +46,8 @@ uint64_t em__loop_look(em_loop *loop)
     uint64_t held = now - loop->looked;
     bool unseen = loop->unseen > 0;
 
+    if (unseen)
+        loop->brisk = held <= loop->unseen;
     loop->looked = now;
     loop->unseen = 0;
     if (unseen && held > loop->counts.longest_us)
@@ -69,6 +71,11 @@ void em__loop_begin_looking(em_loop *loop)
 {
     loop->looked = em__sys_now_us();
     loop->unseen = 0;
+}
+
+uint64_t em__loop_recent_us(em_loop *loop)
+{
+    return loop->brisk ? loop->looked : em__sys_now_us();
 }
 
 uint64_t em__loop_begin_group(em_loop *loop)
