@@ -14,8 +14,9 @@
 
 typedef struct em_baton em_baton;
 
-/* Runs on a pool thread; must not touch the loop but for its any-thread calls.
- * Returns 0 or a negative errno; a positive value is passed on. */
+/* Runs on a pool thread, or on the loop's if that has a virtual clock; must not
+ * touch the loop but for its any-thread calls.  Returns 0 or a negative errno;
+ * a positive value is passed on. */
 typedef int em_work_fn(em_baton *baton, void *data);
 
 /* Runs on the loop's thread, exactly once for every baton accepted.  status is
@@ -80,8 +81,9 @@ int em_baton_progress(em_baton *baton, void *item,
                       void (*free_item)(void *item));
 
 /* Wait until work has ended or will never run; after may be still to come.  Any
- * thread.  Returns 0, -ETIMEDOUT (UINT64_MAX: never), -EDEADLK in a work of the
- * same pool, -EINVAL or -ECHILD. */
+ * thread; that of a loop with a virtual clock runs it.  Returns 0, -ETIMEDOUT
+ * (UINT64_MAX: never), -EDEADLK in a work of the same pool or, with a virtual
+ * clock, inside that of this baton, -EINVAL or -ECHILD. */
 int em_baton_wait(em_baton *baton, uint64_t timeout_ms);
 
 em_baton *em_baton_ref(em_baton *baton); /* any thread */

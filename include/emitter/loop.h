@@ -61,8 +61,9 @@ typedef struct em_loop_options {
     em_stall_fn *stall;
     void *stall_data;
     em_poller poller;
-    uint64_t seed;      /* of what a deterministic loop draws */
-    bool virtual_clock; /* from 0; jumps to the next timer rather than wait */
+    uint64_t seed;      /* with virtual_clock: of the order of its batons */
+    bool virtual_clock; /* from 0; jumps to the next timer rather than wait, and
+                           the loop runs its batons itself */
 } em_loop_options;
 
 typedef struct em_loop_counts {

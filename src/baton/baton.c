@@ -46,6 +46,7 @@ static void fill(em_baton *baton, em_loop *loop,
     baton->full = false;
     baton->alive = !options->unref;
     baton->error_to_owner = options->error_to_owner;
+    baton->solo = em__loop_is_virtual(loop);
     atomic_init(&baton->refs, 1);
     atomic_init(&baton->state, EM__BATON_NEW);
     atomic_init(&baton->cancelled, false);
@@ -103,13 +104,14 @@ static int prepare(em_pool *pool, em_baton *baton)
     if (pool->closed)
         return -ESHUTDOWN;
     if (pool->queue_limit > 0 &&
-        em__queue_count(&pool->queue) >= pool->queue_limit)
+        em__queue_count(&pool->queue) + em__queue_count(&pool->solo) >=
+            pool->queue_limit)
         return -EAGAIN;
-    if (pool->count == 0)
+    if (pool->count == 0 && !baton->solo)
         r = em__thread_add(pool);
     if (r == 0 && full && full->key)
-        r = em__queue_reserve(&pool->queue);
-    if (r == 0 && full && full->timer.due > 0)
+        r = em__queue_reserve(em__pool_queue(pool, baton));
+    if (r == 0 && full && full->timer.due > 0 && !baton->solo)
         r = em__expire_add(pool, full, full->timer.due);
     return r;
 }
@@ -125,8 +127,11 @@ static int enqueue(em_pool *pool, em_baton *baton)
         em__thread_reclaim(pool);
     atomic_store_explicit(&baton->state, EM__BATON_QUEUED,
                           memory_order_relaxed);
-    em__queue_put(&pool->queue, baton);
-    em__park_stir(pool, 0, baton->queued_us);
+    em__queue_put(em__pool_queue(pool, baton), baton);
+    if (baton->solo)
+        em__solo_call(baton);
+    else
+        em__park_stir(pool, 0, baton->queued_us);
     return 0;
 }
 
@@ -150,7 +155,7 @@ static bool start_quickly(em_pool *pool, em_baton *baton, em_baton **ret)
 {
     em_baton *before = ret ? *ret : NULL;
 
-    if (baton->full || baton->level < EM__PRIORITY_MAX ||
+    if (baton->solo || baton->full || baton->level < EM__PRIORITY_MAX ||
         !em__park_is_moving(&pool->park, baton->queued_us))
         return false;
     atomic_store_explicit(&baton->state, EM__BATON_QUEUED,
@@ -282,7 +287,7 @@ static bool withdraw(em_pool *pool, em_baton *baton)
     em__thread_reclaim(pool);
     if (atomic_load(&baton->state) != EM__BATON_QUEUED)
         return false;
-    em__queue_drop(&pool->queue, baton);
+    em__queue_drop(em__pool_queue(pool, baton), baton);
     em__expire_remove(pool, baton);
     atomic_store(&baton->state, EM__BATON_DONE);
     pool->cancelled++;

@@ -114,6 +114,11 @@ int em_baton_wait(em_baton *baton, uint64_t timeout_ms)
         return -ECHILD;
     if (self && self->pool == baton->pool)
         return -EDEADLK;
+    if (baton->solo && timeout_ms > 0 && em__loop_is_owner(baton->loop)) {
+        r = em__solo_run_until(baton);
+        if (r != -EAGAIN)
+            return r;
+    }
     em__pool_lock(baton->pool);
     r = wait_until_done(baton, timeout_ms);
     em__pool_unlock(baton->pool);

@@ -63,6 +63,7 @@ struct em_baton {
     bool full : 1;
     bool alive : 1; /* keeps its loop running */
     bool error_to_owner : 1;
+    bool solo : 1; /* it runs on its loop's own thread: see solo.c */
     em_after_fn *after;
     void (*free_data)(void *data);
     em_emitter *owner;
@@ -134,6 +135,8 @@ struct em_pool {
     em__queue queue;
     em__inbox inbox;
     em__park park;
+    em__queue solo;     /* what its loops run themselves; see solo.c */
+    unsigned solo_runs; /* how many are at it */
     em__list threads;
     unsigned count;     /* of threads */
     unsigned leaving;   /* threads that are not counted any more, but use it */
@@ -168,6 +171,12 @@ struct em_pool {
     em__list known;     /* in recall.c */
     em_pool *inherited; /* from a parent process; otherwise unused */
 };
+
+/* Where a baton waits. */
+static inline em__queue *em__pool_queue(em_pool *pool, const em_baton *baton)
+{
+    return baton->solo ? &pool->solo : &pool->queue;
+}
 
 static inline void em__pool_lock(em_pool *pool)
 {
@@ -211,6 +220,20 @@ int em__thread_create(em_pool *pool, void *(*start)(void *), void *data);
 void em__thread_name(const em_pool *pool);
 em__thread *em__thread_self(void); /* NULL: not a pool's; not locked */
 
+/* Count what waited and ran for so long. */
+void em__thread_note(em__tally *tally, uint64_t waited, uint64_t ran);
+
+/* Make the calling thread pass for another, or for none (NULL): what it was. */
+em__thread *em__thread_pass_for(em__thread *thread);
+
+/* solo.c.  A baton was put into a pool's solo queue; locked. */
+void em__solo_call(em_baton *baton);
+
+/* On the thread of a loop with a virtual clock, run batons of it until this one
+ * has ended: 0, -EDEADLK if it is being run further up the stack, or -EAGAIN if
+ * that is up to other loops.  Not locked. */
+int em__solo_run_until(em_baton *baton);
+
 /* expire.c, all locked */
 int em__expire_add(em_pool *pool, em__full *full, uint64_t timeout_ms);
 void em__expire_remove(em_pool *pool, em_baton *baton);
@@ -252,6 +275,7 @@ void em__group_recall(em_loop *loop);
 int em__recall_watch(em_pool *pool);
 int em__recall_watch_group(em__list *known);
 void em__recall_forget(em__list *known);
+void em__recall_each_pool(void (*fn)(em_pool *pool, void *data), void *data);
 em__list *em__recall_find_group(bool (*is_it)(em__list *known,
                                               const em_loop *loop),
                                 const em_loop *loop);

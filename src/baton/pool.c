@@ -71,6 +71,7 @@ static int set_options(em_pool *pool, const em_pool_options *options)
     if (given.name)
         strncpy(pool->name, given.name, sizeof(pool->name) - 1);
     em__queue_init(&pool->queue, given.aging_ms);
+    em__queue_init(&pool->solo, 0);
     return 0;
 }
 
@@ -120,6 +121,7 @@ static void free_pool(em_pool *pool)
         (void)pthread_mutex_destroy(&pool->lock);
     }
     em__queue_destroy(&pool->queue);
+    em__queue_destroy(&pool->solo);
     em__free(pool);
 }
 
@@ -199,6 +201,7 @@ void em__pool_drop(em_pool *pool, const em_loop *loop, em__list *dropped)
     em__list_init(&mine);
     em__thread_reclaim(pool);
     em__queue_drop_loop(&pool->queue, loop, &mine);
+    em__queue_drop_loop(&pool->solo, loop, &mine);
     em__list_each_safe(&mine, node, after) {
         em_baton *baton = em__container(node, em_baton, node);
 
@@ -281,6 +284,7 @@ static void forget(em_pool *pool)
     em__list_init(&dropped);
     em__inbox_collect(pool, true);
     em__queue_drop_loop(&pool->queue, NULL, &dropped);
+    em__queue_drop_loop(&pool->solo, NULL, &dropped);
     em__list_each_safe(&dropped, node, after)
         em_baton_unref(em__container(node, em_baton, node));
     em__list_each_safe(&pool->threads, node, after)

@@ -65,6 +65,8 @@ static int wait_for_room(em__full *full)
         return 0;
     if (!full->progress_wait)
         return -EAGAIN;
+    if (baton->solo)
+        return 0; /* who should read meanwhile? */
     em__pool_lock(pool);
     atomic_store(&full->blocked, true);
     while (r == 0 && atomic_load(&full->unread) >= full->progress_limit) {

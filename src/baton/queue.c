@@ -222,9 +222,60 @@ em_baton *em__queue_take_like(em__queue *queue, int level)
     return baton;
 }
 
-void em__queue_release(em__queue *queue, em_baton *baton)
+em_baton *em__queue_release(em__queue *queue, em_baton *baton)
 {
-    leave_lane(queue, em__baton_full(baton));
+    em__full *full = em__baton_full(baton);
+    em__full *next = NULL;
+
+    if (!em__list_empty(&full->lane))
+        next = em__container(full->lane.next, em__full, lane);
+    leave_lane(queue, full);
+    return next ? &next->baton : NULL;
+}
+
+/* How many of the loop's are on a level, up to the one that is the nth. */
+static size_t count_on(const em__queue *queue, int level, const em_loop *loop,
+                       size_t nth, em_baton **ret)
+{
+    size_t count = 0;
+    em__list *node, *after;
+
+    em__list_each_safe(&queue->levels[level], node, after) {
+        em_baton *baton = em__container(node, em_baton, node);
+
+        if (baton->loop != loop)
+            continue;
+        if (count++ == nth) {
+            *ret = baton;
+            break;
+        }
+    }
+    return count;
+}
+
+size_t em__queue_choices(const em__queue *queue, const em_loop *loop)
+{
+    size_t count = 0;
+    int level;
+
+    for (level = 0; level < EM__LEVELS && count == 0; level++)
+        count = count_on(queue, level, loop, SIZE_MAX, NULL);
+    return count;
+}
+
+em_baton *em__queue_choose(em__queue *queue, const em_loop *loop, size_t nth)
+{
+    em_baton *chosen = NULL;
+    size_t count = 0;
+    int level;
+
+    for (level = 0; level < EM__LEVELS && count == 0; level++)
+        count = count_on(queue, level, loop, nth, &chosen);
+    if (!chosen)
+        return NULL;
+    leave_level(queue, chosen);
+    set_count(queue, em__queue_count(queue) - 1);
+    return chosen;
 }
 
 void em__queue_drop(em__queue *queue, em_baton *baton)

@@ -55,8 +55,13 @@ em_baton *em__queue_take(em__queue *queue);
  * baton is a plain one; or NULL. */
 em_baton *em__queue_take_like(em__queue *queue, int level);
 
-/* A baton with a key has run: the next in its lane may go. */
-void em__queue_release(em__queue *queue, em_baton *baton);
+/* A baton with a key has run: the next in its lane, or NULL, may go. */
+em_baton *em__queue_release(em__queue *queue, em_baton *baton);
+
+/* Of the batons of one loop, those whose turn it may be, all of one level: how
+ * many they are; and take the nth, from 0. */
+size_t em__queue_choices(const em__queue *queue, const em_loop *loop);
+em_baton *em__queue_choose(em__queue *queue, const em_loop *loop, size_t nth);
 
 /* Take out a baton, wherever it waits. */
 void em__queue_drop(em__queue *queue, em_baton *baton);

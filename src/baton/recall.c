@@ -81,27 +81,40 @@ em__list *em__recall_find_group(bool (*is_it)(em__list *known,
     return found;
 }
 
-static void drop_everywhere(em_loop *loop, em__list *dropped)
+/* Each is locked meanwhile. */
+void em__recall_each_pool(void (*fn)(em_pool *pool, void *data), void *data)
 {
     em__list *node, *after;
 
+    (void)pthread_mutex_lock(&all.lock);
     em__list_each_safe(&all.pools, node, after) {
         em_pool *pool = em__container(node, em_pool, known);
 
         em__pool_lock(pool);
-        em__pool_drop(pool, loop, dropped);
+        fn(pool, data);
         em__pool_unlock(pool);
     }
+    (void)pthread_mutex_unlock(&all.lock);
+}
+
+typedef struct drop {
+    em_loop *loop;
+    em__list dropped;
+} drop;
+
+static void drop_from(em_pool *pool, void *data)
+{
+    drop *d = data;
+
+    em__pool_drop(pool, d->loop, &d->dropped);
 }
 
 void em__recall(em_loop *loop)
 {
-    em__list dropped;
+    drop d = { .loop = loop };
 
     em__group_recall(loop);
-    em__list_init(&dropped);
-    (void)pthread_mutex_lock(&all.lock);
-    drop_everywhere(loop, &dropped);
-    (void)pthread_mutex_unlock(&all.lock);
-    em__pool_finish_dropped(&dropped, -ECANCELED);
+    em__list_init(&d.dropped);
+    em__recall_each_pool(drop_from, &d);
+    em__pool_finish_dropped(&d.dropped, -ECANCELED);
 }

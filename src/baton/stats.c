@@ -48,6 +48,7 @@ static void count_threads(em_pool *pool, em_pool_counts *counts)
     }
     counts->threads = pool->count;
     counts->idle = counts->threads - counts->running;
+    counts->running += pool->solo_runs;
 }
 
 static void count(em_pool *pool, em_pool_counts *counts)
@@ -62,7 +63,8 @@ static void count(em_pool *pool, em_pool_counts *counts)
     count_threads(pool, counts);
     for (i = 0; i < EM_HISTOGRAM; i++)
         counts->done += counts->run[i];
-    counts->queued = em__queue_count(&pool->queue);
+    counts->queued =
+        em__queue_count(&pool->queue) + em__queue_count(&pool->solo);
     counts->cancelled = pool->cancelled;
     oldest = em__queue_oldest(&pool->queue);
     counts->oldest_wait_us = oldest < now ? now - oldest : 0;

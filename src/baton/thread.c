@@ -35,6 +35,14 @@ em__thread *em__thread_self(void)
     return here;
 }
 
+em__thread *em__thread_pass_for(em__thread *thread)
+{
+    em__thread *before = here;
+
+    here = thread;
+    return before;
+}
+
 /* --- taking --- */
 
 static void set_state(em_baton *baton, em__baton_state state)
@@ -142,7 +150,7 @@ static void count_up(_Atomic uint64_t *counter)
         memory_order_release);
 }
 
-static void note(em__tally *tally, uint64_t waited, uint64_t ran)
+void em__thread_note(em__tally *tally, uint64_t waited, uint64_t ran)
 {
     count_up(&tally->turn);
     count_up(&tally->wait[bucket_of(waited)]);
@@ -179,11 +187,11 @@ static void run(em__thread *self, em_baton *baton)
     self->current = NULL;
     if (is_time_to_look(self))
         look_at_clock(self);
-    note(&self->tally, started > queued ? started - queued : 0,
-         self->now - started);
+    em__thread_note(&self->tally, started > queued ? started - queued : 0,
+                    self->now - started);
     if (baton->full && ((em__full *)baton)->key) {
         em__pool_lock(self->pool);
-        em__queue_release(&self->pool->queue, baton);
+        (void)em__queue_release(&self->pool->queue, baton);
         em__park_stir(self->pool, 0, self->now);
         em__pool_unlock(self->pool);
     }

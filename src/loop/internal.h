@@ -131,6 +131,7 @@ struct em_loop {
     /* Any thread's. */
     const void *_Atomic owner;
     atomic_bool stop;
+    atomic_bool errand_waits; /* it has something to do */
     atomic_uint memory_refs;
     const void *_Atomic runner; /* the owner while it is in a run, or NULL */
     atomic_uint holds;          /* EM__ONE_HOLD each; see there */
@@ -138,6 +139,7 @@ struct em_loop {
     em__notify_source *_Atomic notified; /* the pending ones, stacked */
     atomic_uint notifiers; /* on their way through the loop's memory */
     void (*_Atomic recall)(em_loop *loop);
+    em__errand_fn *_Atomic errand; /* with a virtual clock, or NULL */
     em__mailbox mailbox;
 };
 
@@ -168,13 +170,18 @@ int em__loop_run(em_loop *loop, em_run_mode mode); /* attached or not */
 bool em__loop_halted(const em_loop *loop); /* call nothing more in this run */
 uint64_t em__loop_clock_us(const em_loop *loop); /* read now, or virtual */
 
-void em__loop_empty_pocket(em_loop *loop);
-
 /* Something became due, or due earlier, outside of a turn: let a host know. */
 void em__loop_touch(em_loop *loop);
 
 /* 0, -EINVAL, -ECHILD or -ESHUTDOWN: may the owner add to the loop? */
 int em__loop_check(const em_loop *loop);
+
+/* Wake it, of whom em__mailbox_put said so. */
+void em__loop_wake(em_loop *loop);
+
+/* hold.c */
+void em__loop_empty_pocket(em_loop *loop);
+void em__loop_run_errand(em_loop *loop);
 
 /* metrics.c.  After each call into user code that is timed; looking at the
  * clock ends what was measured so far, and tells how long it was. */

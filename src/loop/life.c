@@ -115,6 +115,15 @@ em_loop *em_loop_default(void)
 
 /* --- the end --- */
 
+/* Whoever holds the loop is to hurry. */
+static void recall_holders(em_loop *loop)
+{
+    void (*recall)(em_loop *) = atomic_load(&loop->recall);
+
+    if (recall)
+        recall(loop);
+}
+
 /* Deliver whatever is in the mailbox, and wait for what is still to come. */
 static void finish_mail(em_loop *loop)
 {
@@ -126,6 +135,8 @@ static void finish_mail(em_loop *loop)
         while ((mail = em__mailbox_next(&loop->mailbox, true)))
             mail->deliver(loop, mail, EM__CLOSING);
         (void)em__mailbox_reap(&loop->mailbox);
+        if (atomic_exchange(&loop->errand_waits, false))
+            recall_holders(loop); /* nobody goes on it any more */
         if (loop->defers || !em__mailbox_sleep(&loop->mailbox))
             continue;
         if (em__loop_holds(loop) == EM__HOLDS_CLOSED)
@@ -133,15 +144,6 @@ static void finish_mail(em_loop *loop)
         em__poller_rest(&loop->poller);
         em__mailbox_wake_up(&loop->mailbox);
     }
-}
-
-/* Nobody holds the loop any more, so recall is not needed past this. */
-static void recall_holders(em_loop *loop)
-{
-    void (*recall)(em_loop *) = atomic_load(&loop->recall);
-
-    if (recall)
-        recall(loop);
 }
 
 static em_source *first_source(em_loop *loop)

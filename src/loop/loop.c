@@ -98,9 +98,9 @@ void em_loop_unref(em_loop *loop)
     em__host_alive_changed(loop);
 }
 
-/* --- mail and holds --- */
+/* --- mail --- */
 
-static void wake(em_loop *loop)
+void em__loop_wake(em_loop *loop)
 {
     em__poller_wake(&loop->poller);
     em__mailbox_woken(&loop->mailbox);
@@ -112,7 +112,7 @@ int em__loop_send(em_loop *loop, em__mail *mail)
     int r = em__mailbox_put(&loop->mailbox, mail, false);
 
     if (r > 0)
-        wake(loop);
+        em__loop_wake(loop);
     if (ours) /* else the loop may be gone by now */
         em__host_alive_changed(loop);
     return r < 0 ? r : 0;
@@ -121,7 +121,7 @@ int em__loop_send(em_loop *loop, em__mail *mail)
 void em__loop_complete(em_loop *loop, em__mail *mail)
 {
     if (em__mailbox_put(&loop->mailbox, mail, true) > 0)
-        wake(loop);
+        em__loop_wake(loop);
 }
 
 bool em__loop_abandon(em_loop *loop, em__orphan *orphan, em__reap_fn *reap)
@@ -129,66 +129,8 @@ bool em__loop_abandon(em_loop *loop, em__orphan *orphan, em__reap_fn *reap)
     int r = em__mailbox_put_orphan(&loop->mailbox, orphan, reap);
 
     if (r > 0)
-        wake(loop);
+        em__loop_wake(loop);
     return r >= 0;
-}
-
-/* In a run nobody else asks what the owner counts. */
-static int hold_own(em_loop *loop, bool alive)
-{
-    if (loop->closing)
-        return -ESHUTDOWN;
-    loop->own_holds += EM__ONE_HOLD;
-    loop->own_alive_holds += alive;
-    return 0;
-}
-
-static int hold(em_loop *loop, bool alive)
-{
-    if (atomic_fetch_add(&loop->holds, EM__ONE_HOLD) & EM__HOLDS_CLOSED) {
-        atomic_fetch_sub(&loop->holds, EM__ONE_HOLD);
-        return -ESHUTDOWN;
-    }
-    if (!alive)
-        return 0;
-    atomic_fetch_add(&loop->alive_holds, 1);
-    if (em__loop_is_owner(loop))
-        em__host_alive_changed(loop);
-    return 0;
-}
-
-int em__loop_hold(em_loop *loop, void (*recall)(em_loop *loop), bool alive)
-{
-    int r =
-        em__loop_runs_here(loop) ? hold_own(loop, alive) : hold(loop, alive);
-
-    if (r == 0)
-        atomic_store_explicit(&loop->recall, recall, memory_order_relaxed);
-    return r;
-}
-
-void em__loop_unhold(em_loop *loop, bool alive)
-{
-    loop->own_alive_holds -= alive;
-    loop->own_holds -= EM__ONE_HOLD;
-}
-
-/* A loop that is being freed may wait for this one alone. */
-static void unhold_elsewhere(em_loop *loop, bool alive)
-{
-    em__mailbox_waking(&loop->mailbox);
-    if (alive)
-        atomic_fetch_sub(&loop->alive_holds, 1);
-    atomic_fetch_sub(&loop->holds, EM__ONE_HOLD);
-    wake(loop);
-}
-
-void em__loop_unhold_early(em_loop *loop, bool alive)
-{
-    if (em__loop_runs_here(loop))
-        em__loop_unhold(loop, alive);
-    else
-        unhold_elsewhere(loop, alive);
 }
 
 /* One batch of the mailbox, as far as the budget goes; the rest stays for the
@@ -214,17 +156,6 @@ static void deliver_mail(em_loop *loop)
     }
 }
 
-em__pocket *em__loop_pocket(em_loop *loop)
-{
-    return &loop->pocket;
-}
-
-void em__loop_empty_pocket(em_loop *loop)
-{
-    if (loop->pocket.first)
-        loop->pocket.empty(&loop->pocket);
-}
-
 /* --- turns --- */
 
 /* Milliseconds until something is due without anybody's doing. */
@@ -244,7 +175,8 @@ static int time_left(em_loop *loop)
 static bool has_due(const em_loop *loop)
 {
     return loop->defers || loop->always_count > 0 ||
-           !em__list_empty(&loop->wheel.due) || em__notify_is_due(loop);
+           !em__list_empty(&loop->wheel.due) || em__notify_is_due(loop) ||
+           atomic_load_explicit(&loop->errand_waits, memory_order_relaxed);
 }
 
 static int time_to_wait(em_loop *loop)
@@ -301,6 +233,7 @@ static int turn(em_loop *loop, bool may_wait)
     em__notify_dispatch(loop);
     em__fd_dispatch(loop, ready, count);
     deliver_mail(loop);
+    em__loop_run_errand(loop);
     em__task_run_defers(loop);
     (void)em__loop_look(loop);
     return 0;

@@ -43,6 +43,22 @@ void em__loop_unhold_early(em_loop *loop, bool alive);
  * if the loop is gone already; then nothing was done. */
 bool em__loop_abandon(em_loop *loop, em__orphan *orphan, em__reap_fn *reap);
 
+/* Whether the loop has a virtual clock, and so does all its work itself.  Any
+ * thread. */
+bool em__loop_is_virtual(const em_loop *loop);
+
+/* Have the errand of a virtual loop called on the owner's thread, in each turn
+ * from now on, after the mail; true: it did something, and may have more to do.
+ * There is one errand, and time does not pass before it was called.  Any
+ * thread.
+ */
+typedef bool em__errand_fn(em_loop *loop);
+void em__loop_send_on(em_loop *loop, em__errand_fn *errand);
+
+/* The next number below `below`, which is not 0, from the loop's seed.  On the
+ * owner's thread. */
+uint64_t em__loop_draw(em_loop *loop, uint64_t below);
+
 /* What the layer above keeps at hand on the thread of a run; the loop empties
  * it, if there is anything, before it sleeps and when the run ends. */
 typedef struct em__pocket {
