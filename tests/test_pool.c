@@ -397,6 +397,53 @@ TEST(threads_that_cannot_be_created_are_done_without)
     em_loop_free(loop);
 }
 
+TEST(without_any_thread_nothing_is_taken_and_later_all_is_well)
+{
+    em_pool *pool = new_pool(4);
+    int i;
+
+    begin();
+    fail_every_call("pthread_create", EAGAIN);
+    for (i = 0; i < 10; i++)
+        assert_error(-EAGAIN, em_baton_start(
+                                  loop,
+                                  EM_OPTIONS(em_baton_options, .work = succeed,
+                                             .after = note, .pool = pool,
+                                             .key = i % 2 ? &pool : NULL),
+                                  NULL));
+    ck_assert_uint_eq(counts_of(pool).queued, 0);
+    ck_assert(!em_loop_alive(loop));
+    fail_every_call(NULL, 0);
+    put(loop, pool, succeed, NULL);
+    let_all_end(loop, pool);
+}
+
+TEST(one_thread_does_all_the_work_if_no_other_can_be_made)
+{
+    em_pool *pool = new_pool(4);
+    int i;
+
+    begin();
+    set_door(false);
+    put(loop, pool, wait_at_door, NULL);
+    wait_until_waiting(1);
+    fail_every_call("pthread_create", EAGAIN);
+    for (i = 0; i < 1000; i++)
+        put(loop, pool, succeed, NULL);
+    /* A time limit needs a thread of its own. */
+    assert_error(-EAGAIN,
+                 em_baton_start(loop,
+                                EM_OPTIONS(em_baton_options, .work = succeed,
+                                           .pool = pool, .timeout_ms = 1000),
+                                NULL));
+    set_door(true);
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    fail_every_call(NULL, 0);
+    ck_assert_uint_eq(counts_of(pool).threads, 1);
+    ck_assert_uint_eq(counts_of(pool).done, 1001);
+    let_all_end(loop, pool);
+}
+
 TEST(no_memory_at_any_point_is_an_error_and_changes_nothing)
 {
     em_pool *pool = NULL;
@@ -528,6 +575,8 @@ SUITE("pool", nonsense_is_refused, an_unused_pool_has_no_thread,
       a_pool_that_is_freed_drops_its_queue_and_lets_work_end,
       the_default_pool_is_not_freed,
       threads_that_cannot_be_created_are_done_without,
+      without_any_thread_nothing_is_taken_and_later_all_is_well,
+      one_thread_does_all_the_work_if_no_other_can_be_made,
       no_memory_at_any_point_is_an_error_and_changes_nothing,
       the_steady_state_allocates_nothing,
       a_forked_child_may_free_the_pool_and_make_its_own);
