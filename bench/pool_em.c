@@ -17,7 +17,10 @@ typedef struct em_user {
 
 static int work(em_baton *baton, void *data)
 {
-    (void)baton, (void)data;
+    em_user *u = data;
+
+    (void)baton;
+    load_work(&u->load);
     return 0;
 }
 
@@ -63,7 +66,9 @@ int pool_em_setup(bench_run *run)
     if (!u)
         return -ENOMEM;
     run->state = u;
-    r = set_threads("EMITTER_POOL_SIZE", run->parameter->threads);
+    r = load_prepare(run);
+    if (r >= 0)
+        r = set_threads("EMITTER_POOL_SIZE", run->parameter->threads);
     if (r >= 0)
         r = em_loop_new(NULL, &u->loop);
     return r < 0 ? r : drive(u, run, load_warm_up(run));

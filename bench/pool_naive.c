@@ -109,7 +109,9 @@ static int turn(naive *p)
 
 static void work(job *j)
 {
-    (void)j;
+    naive *p = j->data;
+
+    load_work(&p->load);
 }
 
 static void after(job *j)
@@ -144,6 +146,9 @@ int pool_naive_setup(bench_run *run)
     if (!p)
         return -ENOMEM;
     run->state = p;
+    r = load_prepare(run);
+    if (r < 0)
+        return r;
     p->jobs = calloc(run->count, sizeof(*p->jobs));
     if (!p->jobs)
         return -ENOMEM;

@@ -17,7 +17,9 @@ typedef struct uv_pool {
 
 static void work(uv_work_t *job)
 {
-    (void)job;
+    uv_pool *p = job->data;
+
+    load_work(&p->load);
 }
 
 static void after(uv_work_t *job, int status);
@@ -61,7 +63,9 @@ int pool_uv_setup(bench_run *run)
     if (!p)
         return -ENOMEM;
     run->state = p;
-    r = set_threads("UV_THREADPOOL_SIZE", run->parameter->threads);
+    r = load_prepare(run);
+    if (r >= 0)
+        r = set_threads("UV_THREADPOOL_SIZE", run->parameter->threads);
     if (r >= 0)
         r = uv_loop_init(&p->loop);
     if (r < 0)
