@@ -13,7 +13,8 @@ enum {
     SPIN_US = 20,    /* what spinning may cost: less than a wake-up does */
     SPIN_CLOCK = 16, /* looks between two at the clock */
     WATCH_US = 2000,
-    COST_UNIT = 64, /* a microsecond, in the measure of costs */
+    QUIET_LOOKS = 16, /* after which there is no traffic to watch */
+    COST_UNIT = 64,   /* a microsecond, in the measure of costs */
     SHORT_COST = COST_UNIT,
     SPARE_BLOCKS = 1024
 };
@@ -87,6 +88,7 @@ static void watch(em__park *park, em__parked *parked, bool watching)
         park->watched = watching;
     parked->watching = watching;
     parked->seen = park->takes;
+    parked->quiet = 0;
 }
 
 /* Nobody came for a while: what a burst left behind can go. */
@@ -107,11 +109,14 @@ static bool look_round(em__thread *self)
 
     if (self->parked.seen != pool->park.takes) {
         self->parked.seen = pool->park.takes;
+        self->parked.quiet = 0;
         return false;
     }
     em__thread_reclaim(pool);
     if (em__queue_count(&pool->queue) > 0)
         return true;
+    if (++self->parked.quiet < QUIET_LOOKS)
+        return false;
     watch(&pool->park, &self->parked, false);
     em__park_tend(pool);
     if (em__queue_count(&pool->queue) > 0)

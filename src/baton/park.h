@@ -42,8 +42,9 @@ typedef struct em__parked {
     em__list node; /* among the sleepers */
     pthread_cond_t wake;
     bool woken;    /* off that list, by whoever woke it */
-    bool watching; /* and the number of takes it saw last: */
+    bool watching; /* and the number of takes it saw last, so many times: */
     uint64_t seen;
+    unsigned quiet;
 } em__parked;
 
 typedef struct em__park {
