@@ -29,6 +29,10 @@ int em__loop_send(em_loop *loop, em__mail *mail);
 /* The same for what holds the loop, which is accepted until it lets go. */
 void em__loop_complete(em_loop *loop, em__mail *mail);
 
+/* Deliver a mail before the loop waits again: em_loop_defer without memory, and
+ * without its checks. */
+void em__loop_defer(em_loop *loop, em__mail *mail);
+
 /* Count something that is under way elsewhere and will end with a call of
  * em__loop_unhold on the owner's thread.  em_loop_free calls recall, which may
  * hurry it up, and then waits.  Any thread.  `alive`: it also keeps the loop

@@ -64,6 +64,18 @@ int em_loop_post(em_loop *loop, em_task_fn *fn, void *data)
     return r;
 }
 
+void em__loop_defer(em_loop *loop, em__mail *mail)
+{
+    mail->next = NULL;
+    if (loop->defers)
+        loop->last_defer->next = mail;
+    else
+        loop->defers = mail;
+    loop->last_defer = mail;
+    em__loop_touch(loop);
+    em__host_alive_changed(loop);
+}
+
 int em_loop_defer(em_loop *loop, em_task_fn *fn, void *data)
 {
     struct task *task;
@@ -74,13 +86,7 @@ int em_loop_defer(em_loop *loop, em_task_fn *fn, void *data)
     r = new_task(fn, data, &task);
     if (r < 0)
         return r;
-    if (loop->defers)
-        loop->last_defer->next = &task->mail;
-    else
-        loop->defers = &task->mail;
-    loop->last_defer = &task->mail;
-    em__loop_touch(loop);
-    em__host_alive_changed(loop);
+    em__loop_defer(loop, &task->mail);
     return 0;
 }
 
