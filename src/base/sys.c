@@ -16,6 +16,7 @@
 enum { LOCK_LOOKS = 128, LOOKS_A_YIELD = 32 };
 
 static atomic_uint forks;
+static atomic_uint disowned; /* what was made at a smaller count of forks */
 static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
 static int watch_error;
 
@@ -54,6 +55,16 @@ int em__sys_watch_forks(void)
 unsigned em__sys_forks(void)
 {
     return atomic_load_explicit(&forks, memory_order_relaxed);
+}
+
+void em__sys_disown_descriptors(void)
+{
+    atomic_store_explicit(&disowned, em__sys_forks(), memory_order_relaxed);
+}
+
+bool em__sys_owns_descriptors(unsigned made)
+{
+    return made >= atomic_load_explicit(&disowned, memory_order_relaxed);
 }
 
 unsigned em__sys_processors(void)

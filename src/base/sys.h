@@ -5,6 +5,7 @@
 #define EM_BASE_SYS_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Microseconds of the monotonic clock. */
@@ -19,6 +20,14 @@ int em__sys_watch_forks(void);
 
 /* That count.  An object made at another one was inherited from a parent. */
 unsigned em__sys_forks(void);
+
+/* This process has closed all descriptors that it inherited, so that a number
+ * which an inherited object remembers may be somebody else's by now. */
+void em__sys_disown_descriptors(void);
+
+/* Whether the descriptors of an object made at that count of forks are still
+ * there to be closed. */
+bool em__sys_owns_descriptors(unsigned forks);
 
 /* Processors this process may run on, at least 1. */
 unsigned em__sys_processors(void);

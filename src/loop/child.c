@@ -35,7 +35,7 @@ static em_source *source_of(em__child_source *mine)
 
 void em__child_close(em_source *source)
 {
-    if (source->fd >= 0)
+    if (source->fd >= 0 && em__loop_owns_descriptors(source->loop))
         (void)close(source->fd);
     source->fd = -1;
 }

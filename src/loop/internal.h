@@ -95,6 +95,7 @@ struct em_loop {
     /* The owner's. */
     em__wheel wheel;
     em__list sources; /* but for the timers in the wheel */
+    em__list guests;  /* by their node */
     em__mail *defers, *last_defer;
     em__poller poller;
     em__watch *watches; /* by descriptor number */

@@ -37,6 +37,18 @@ void em__loop_release(em_loop *loop)
         em__free(loop);
 }
 
+/* --- guests --- */
+
+void em__loop_join(em_loop *loop, em__guest *guest)
+{
+    em__list_append(&loop->guests, &guest->node);
+}
+
+void em__loop_part(em__guest *guest)
+{
+    em__list_remove(&guest->node);
+}
+
 /* --- making --- */
 
 static void set_options(em_loop *loop, em_loop_options given)
@@ -70,6 +82,7 @@ static int open_loop(em_loop *loop, const em_loop_options *options)
     loop->alarm = UINT64_MAX;
     loop->lingers = em__sys_processors() > 1;
     em__list_init(&loop->sources);
+    em__list_init(&loop->guests);
     loop->now = em__loop_clock_us(loop) / 1000;
     em__wheel_init(&loop->wheel, loop->now);
     em__mailbox_init(&loop->mailbox);
@@ -151,6 +164,16 @@ static em_source *first_source(em_loop *loop)
     return em__container(loop->sources.next, em_source, timer.node);
 }
 
+static void dismiss_guests(em_loop *loop)
+{
+    em__guest *guest;
+
+    while (!em__list_empty(&loop->guests)) {
+        guest = em__container(loop->guests.next, em__guest, node);
+        guest->leave(guest);
+    }
+}
+
 static void remove_sources(em_loop *loop)
 {
     em__timer_release(loop);
@@ -164,6 +187,8 @@ static void end_everything(em_loop *loop)
     atomic_fetch_or(&loop->holds, EM__HOLDS_CLOSED);
     recall_holders(loop);
     finish_mail(loop);
+    dismiss_guests(loop);
+    em__task_run_defers(loop); /* which they left */
     remove_sources(loop);
     em__mailbox_leave(&loop->mailbox);
     em__notify_leave(loop);
@@ -177,6 +202,7 @@ static void forget_everything(em_loop *loop)
     em__mail *mail;
 
     em__loop_empty_pocket(loop); /* the fork was inside a callback */
+    dismiss_guests(loop);
     while ((mail = loop->defers)) {
         loop->defers = mail->next;
         mail->deliver(loop, mail, EM__FORKED);
@@ -201,7 +227,7 @@ void em__loop_destroy(em_loop *loop)
         forget_everything(loop);
     else
         end_everything(loop);
-    em__poller_close(&loop->poller);
+    em__poller_close(&loop->poller, em__loop_owns_descriptors(loop));
     em__free(loop->watches);
     em__free(loop->always);
     em__free(loop->host);

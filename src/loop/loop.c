@@ -41,6 +41,11 @@ bool em__loop_is_forked(const em_loop *loop)
     return loop->forks != em__sys_forks();
 }
 
+bool em__loop_owns_descriptors(const em_loop *loop)
+{
+    return em__sys_owns_descriptors(loop->forks);
+}
+
 int em__loop_check(const em_loop *loop)
 {
     if (!loop)

@@ -6,6 +6,7 @@
 
 #include <emitter/loop.h>
 
+#include "base/list.h"
 #include "loop/mailbox.h"
 
 /* Keep the loop's memory (not the loop) past em_loop_free.  Any thread. */
@@ -20,6 +21,10 @@ bool em__loop_runs_here(const em_loop *loop);
 
 /* Whether the loop was inherited over a fork.  Any thread. */
 bool em__loop_is_forked(const em_loop *loop);
+
+/* Whether descriptors that were opened for the loop are still there to be
+ * closed; not so in a worker that was forked. */
+bool em__loop_owns_descriptors(const em_loop *loop);
 
 /* Deliver a mail on the owner's thread, in order.  It keeps the loop alive
  * until then.  Any thread.  Returns 0, or -ESHUTDOWN once the loop is being
@@ -73,6 +78,18 @@ typedef struct em__pocket {
 } em__pocket;
 
 em__pocket *em__loop_pocket(em_loop *loop); /* while em__loop_runs_here */
+
+/* What a higher layer has on the loop and must take away before sources go: a
+ * member of it.  em_loop_free calls leave on the owner's thread when all mail
+ * is delivered, of the guest that came first at first, until none is left; in a
+ * forked child too.  leave must make it part.  The owner's. */
+typedef struct em__guest {
+    em__list node;
+    void (*leave)(struct em__guest *guest);
+} em__guest;
+
+void em__loop_join(em_loop *loop, em__guest *guest);
+void em__loop_part(em__guest *guest); /* twice does no harm */
 
 /* Each call into user code on the owner's thread is counted once, before it, by
  * one of these; the first also tells whom a stall would be blamed on. */

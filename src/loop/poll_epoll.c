@@ -39,8 +39,10 @@ static void close_one(int *fd)
     *fd = -1;
 }
 
-static void close_set(em__poller *poller)
+static void close_set(em__poller *poller, bool owned)
 {
+    if (!owned)
+        return;
     close_one(&poller->of.epoll.alarm);
     close_one(&poller->of.epoll.wake);
     close_one(&poller->of.epoll.set);
@@ -62,7 +64,7 @@ static int open_set(em__poller *poller)
     return 0;
 fail:
     r = -errno;
-    close_set(poller);
+    close_set(poller, true);
     return r;
 }
 

@@ -72,15 +72,15 @@ static int grow_slots(struct em__poll_set *set, int fd)
 
 /* --- life --- */
 
-static void close_set(em__poller *poller)
+static void close_set(em__poller *poller, bool owned)
 {
     struct em__poll_set *set = poller->of.poll;
 
     if (!set)
         return;
-    if (set->count > 0)
+    if (owned && set->count > 0)
         (void)close(set->entries[0].fd);
-    if (set->wake >= 0)
+    if (owned && set->wake >= 0)
         (void)close(set->wake);
     em__free(set->entries);
     em__free(set->owners);
@@ -133,7 +133,7 @@ static int open_set(em__poller *poller)
     set->wake = -1;
     r = add_wake(set);
     if (r < 0)
-        close_set(poller);
+        close_set(poller, true);
     return r;
 }
 

@@ -7,6 +7,7 @@
 #ifndef EM_LOOP_POLLER_H
 #define EM_LOOP_POLLER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <emitter/loop.h>
@@ -24,7 +25,7 @@ typedef struct em__ready {
 /* What a system offers; each function is described below. */
 typedef struct em__poller_kind {
     int (*open)(em__poller *poller);
-    void (*close)(em__poller *poller);
+    void (*close)(em__poller *poller, bool owned);
     int (*set)(em__poller *poller, int fd, uint32_t generation, unsigned before,
                unsigned after);
     int (*wait)(em__poller *poller, em__ready *ready, int max, int timeout_ms);
@@ -53,9 +54,10 @@ struct em__poller {
  * in, or the system's error. */
 int em__poller_open(em__poller *poller, em_poller wish);
 
-static inline void em__poller_close(em__poller *poller)
+/* `owned`: its descriptors are still there to be closed. */
+static inline void em__poller_close(em__poller *poller, bool owned)
 {
-    poller->kind->close(poller);
+    poller->kind->close(poller, owned);
 }
 
 /* Watch fd for `after`, having watched it for `before`; 0: not at all.  Returns
