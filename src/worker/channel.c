@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -104,11 +105,21 @@ static void stop_watching(em__channel *channel)
     channel->source = channel->retry = NULL;
 }
 
+/* In a worker that was forked, which has closed all that it inherited. */
+static void disown(em__channel *channel)
+{
+    channel->fd = -1;
+    em__outbox_disown(&channel->outbox);
+    em__inbox_disown(channel->inbox);
+}
+
 /* Give up all that the system knows of. */
 static void end(em__channel *channel)
 {
     channel->ended = true;
     stop_watching(channel);
+    if (!em__loop_owns_descriptors(channel->loop))
+        disown(channel);
     em__outbox_clear(&channel->outbox);
     if (channel->fd >= 0)
         (void)close(channel->fd);
@@ -276,11 +287,15 @@ static int check_send(const em__channel *channel, em__frame_type type,
     return fd != -1 && fcntl(fd, F_GETFD) < 0 ? -EBADF : 0;
 }
 
-static bool has_room(const em__channel *channel, size_t size)
+/* The limit is for what users send.  The rest are heads, of which each has
+ * something to do with a message, a connection or the worker's state. */
+static bool has_room(const em__channel *channel, em__frame_type type,
+                     size_t size)
 {
     size_t queued = em__outbox_size(&channel->outbox);
 
-    return queued == 0 || queued + em__frame_span(size) <= channel->limit;
+    return queued == 0 || type != EM__FRAME_MESSAGE ||
+           queued + em__frame_span(size) <= channel->limit;
 }
 
 int em__channel_send(em__channel *channel, em__frame_type type,
@@ -290,11 +305,11 @@ int em__channel_send(em__channel *channel, em__frame_type type,
 
     if (r < 0)
         return r;
-    if (!has_room(channel, size))
+    if (!has_room(channel, type, size))
         push_early(channel);
     if (channel->broken)
         return -EPIPE;
-    if (!has_room(channel, size)) {
+    if (!has_room(channel, type, size)) {
         channel->refused = true;
         return -EAGAIN;
     }
@@ -306,6 +321,31 @@ int em__channel_send(em__channel *channel, em__frame_type type,
     if (can_send(channel) && em__outbox_size(&channel->outbox) > 0)
         schedule(channel);
     return 0;
+}
+
+/* A socket that is full tells when it is not; what the system has too little of
+ * does not. */
+static void wait_to_send(em__channel *channel)
+{
+    struct pollfd socket = { .fd = channel->fd, .events = POLLOUT };
+
+    if (channel->resting & EM_WRITABLE)
+        (void)poll(NULL, 0, (int)channel->retry_ms);
+    else if (channel->full)
+        (void)poll(&socket, 1, -1);
+    channel->resting &= ~(unsigned)EM_WRITABLE;
+    channel->full = false;
+}
+
+void em__channel_flush(em__channel *channel)
+{
+    if (!channel || is_over(channel) || em__loop_is_forked(channel->loop))
+        return;
+    while (!channel->broken && em__outbox_size(&channel->outbox) > 0) {
+        if (push(channel) < 0 && !em__outbox_withdraw(&channel->outbox))
+            return;
+        wait_to_send(channel);
+    }
 }
 
 /* --- receiving --- */

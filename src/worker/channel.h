@@ -55,6 +55,10 @@ int em__channel_open(em_loop *loop, int fd, size_t limit,
 int em__channel_send(em__channel *channel, em__frame_type type,
                      const void *data, size_t size, int fd);
 
+/* Wait until all that was sent is the system's, or nobody receives any more;
+ * for an end that is about to go.  Calls nothing. */
+void em__channel_flush(em__channel *channel);
+
 /* The other end is dead: receive now what it had sent, and then its end.  Does
  * nothing inside receive, which is followed by the rest anyway. */
 void em__channel_drain(em__channel *channel);

@@ -83,6 +83,12 @@ void em__inbox_free(em__inbox *inbox)
     em__free(inbox);
 }
 
+void em__inbox_disown(em__inbox *inbox)
+{
+    inbox->using.present = inbox->arrived.present = false;
+    inbox->frame.fd = -1;
+}
+
 bool em__inbox_is_between(const em__inbox *inbox)
 {
     return inbox->start == inbox->end && inbox->skip == 0 &&

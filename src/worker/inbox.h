@@ -40,6 +40,9 @@ int em__inbox_new(size_t limit, em__inbox **ret);
 /* Closes the descriptors that no frame has taken.  NULL is ignored. */
 void em__inbox_free(em__inbox *inbox);
 
+/* Forget its descriptors, whose numbers may be somebody else's by now. */
+void em__inbox_disown(em__inbox *inbox);
+
 /* Where the next bytes go: how many places, and how much in all. */
 size_t em__inbox_room(em__inbox *inbox, struct iovec room[EM__INBOX_ROOMS],
                       size_t *total);

@@ -121,6 +121,11 @@ void em__outbox_clear(em__outbox *outbox)
     *outbox = (em__outbox){ NULL };
 }
 
+void em__outbox_disown(em__outbox *outbox)
+{
+    outbox->ticket_first = outbox->ticket_end = 0;
+}
+
 /* --- in --- */
 
 int em__outbox_add(em__outbox *outbox, em__frame_type type, const void *data,

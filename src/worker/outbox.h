@@ -38,6 +38,9 @@ typedef struct em__parcel {
 /* All zeros is an empty one.  Closes the descriptors that were not sent. */
 void em__outbox_clear(em__outbox *outbox);
 
+/* Forget its descriptors, whose numbers may be somebody else's by now. */
+void em__outbox_disown(em__outbox *outbox);
+
 /* Put a frame in; its descriptor is the outbox's on success.  Returns 0 or
  * -ENOMEM. */
 int em__outbox_add(em__outbox *outbox, em__frame_type type, const void *data,
