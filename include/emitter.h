@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* libemitter: events, off-thread work and the loop that owns both. */
+/* libemitter: events, off-thread work, workers, and the loop that owns all. */
 
 #ifndef EMITTER_H
 #define EMITTER_H
@@ -12,5 +12,6 @@
 #include <emitter/name.h>
 #include <emitter/pool.h>
 #include <emitter/version.h>
+#include <emitter/worker.h>
 
 #endif
