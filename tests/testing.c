@@ -4,7 +4,6 @@
 #include <config.h>
 
 #include <dirent.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,12 +14,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#ifdef WITH_EPOLL
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
-#endif
 
 #include <emitter/base.h>
 
@@ -61,9 +54,7 @@ static atomic_ulong allocations_left; /* until the one that fails; 0: none */
 static atomic_bool allocation_refused;
 static atomic_size_t blocks, allocations;
 
-/* Whether this is the one; a countdown that several threads may take part in.
- */
-static bool count_down(atomic_ulong *left)
+bool count_down(atomic_ulong *left)
 {
     unsigned long now = atomic_load(left);
 
@@ -131,102 +122,6 @@ size_t allocations_made(void)
     return atomic_load(&allocations);
 }
 
-/* --- calls into libc, made to fail --- */
-
-static const char *call_name, *every_call_name;
-static atomic_ulong calls_left;
-static int call_error, every_call_error;
-static atomic_bool call_refused;
-
-void fail_call(const char *function, unsigned long nth, int error)
-{
-    call_name = function;
-    call_error = error;
-    atomic_store(&call_refused, false);
-    atomic_store(&calls_left, nth);
-}
-
-bool call_failed(void)
-{
-    atomic_store(&calls_left, 0);
-    return atomic_exchange(&call_refused, false);
-}
-
-void fail_every_call(const char *function, int error)
-{
-    every_call_name = function;
-    every_call_error = error;
-}
-
-/* The error that this call must fail with, or 0. */
-static int injected(const char *function)
-{
-    if (every_call_name && strcmp(every_call_name, function) == 0) {
-        errno = every_call_error;
-        return every_call_error;
-    }
-    if (atomic_load(&calls_left) == 0 || strcmp(call_name, function) != 0 ||
-        !count_down(&calls_left))
-        return 0;
-    atomic_store(&call_refused, true);
-    errno = call_error;
-    return call_error;
-}
-
-#define WRAP(function, parameters, arguments)                          \
-    int __real_##function parameters;                                  \
-    int __wrap_##function parameters;                                  \
-    int __wrap_##function parameters                                   \
-    {                                                                  \
-        return injected(#function) ? -1 : __real_##function arguments; \
-    }                                                                  \
-    typedef int wrap_needs_a_semicolon_##function
-
-#ifdef WITH_EPOLL
-WRAP(epoll_create1, (int flags), (flags));
-WRAP(epoll_ctl, (int epoll, int op, int fd, struct epoll_event *event),
-     (epoll, op, fd, event));
-WRAP(epoll_wait, (int epoll, struct epoll_event *events, int max, int timeout),
-     (epoll, events, max, timeout));
-WRAP(eventfd, (unsigned start, int flags), (start, flags));
-WRAP(timerfd_create, (int clock, int flags), (clock, flags));
-#endif
-WRAP(poll, (struct pollfd * entries, nfds_t count, int timeout),
-     (entries, count, timeout));
-WRAP(sigaction,
-     (int signo, const struct sigaction *action, struct sigaction *former),
-     (signo, action, former));
-WRAP(waitid, (idtype_t type, id_t id, siginfo_t *info, int options),
-     (type, id, info, options));
-/* A count, and so of another type. */
-ssize_t __real_write(int fd, const void *bytes, size_t size);
-ssize_t __wrap_write(int fd, const void *bytes, size_t size);
-ssize_t __wrap_write(int fd, const void *bytes, size_t size)
-{
-    return injected("write") ? -1 : __real_write(fd, bytes, size);
-}
-WRAP(waitpid, (pid_t pid, int *status, int options), (pid, status, options));
-#ifdef HAVE_PIPE2
-WRAP(pipe2, (int *ends, int flags), (ends, flags));
-#endif
-#ifdef HAVE_PIDFD_OPEN
-WRAP(pidfd_open, (pid_t pid, unsigned flags), (pid, flags));
-#endif
-
-/* This one returns its error. */
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *data);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *data);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *data)
-{
-    int error = injected("pthread_create");
-
-    return error ? error
-                 : __real_pthread_create(thread, attributes, start, data);
-}
-
 /* --- the guard round each test --- */
 
 static size_t fds_before, threads_before, blocks_before;
@@ -287,6 +182,9 @@ const char *__tsan_default_options(void)
 {
     return "die_after_fork=0";
 }
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*start)(void *), void *data);
 
 /* It also adds a thread of its own to the first that a process starts.  Started
  * here that is there, or started by the fork, before a test counts. */

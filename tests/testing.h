@@ -9,6 +9,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -54,12 +55,16 @@ const char *take_marks(void);
 void fail_allocation(unsigned long nth);
 bool allocation_failed(void);
 
+/* Count down; whether this is the one.  Several may take part. */
+bool count_down(atomic_ulong *left);
+
 /* Blocks of the library's memory in use, and allocations made so far. */
 size_t blocks_in_use(void);
 size_t allocations_made(void);
 
-/* The same for the nth call of a libc function from the library, which then
- * fails with `error`.  The functions are those that Makefile.am wraps. */
+/* The same for the nth call of a libc function from the library, in children
+ * that were forked since too, which then fails with `error`.  The functions are
+ * those that Makefile.am wraps. */
 void fail_call(const char *function, unsigned long nth, int error);
 bool call_failed(void);
 
