@@ -14,9 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef HAVE_MADVISE
+#include <sys/mman.h>
+#endif
+
 #include <emitter/base.h>
 
 #include "base/alloc.h"
+
+/* On most processors, and elsewhere a multiple of a page. */
+#define LARGE_PAGE ((size_t)2 << 20)
 
 static struct {
     void *(*malloc_fn)(size_t);
@@ -74,4 +81,20 @@ void *em__realloc(void *old, size_t size)
 void em__free(void *memory)
 {
     allocator.free_fn(memory);
+}
+
+/* Those that lie wholly inside it; see madvise(2).  A hint, and so without a
+ * result. */
+void em__expect_all(void *memory, size_t size)
+{
+#if defined(HAVE_MADVISE) && defined(MADV_HUGEPAGE)
+    uintptr_t mask = LARGE_PAGE - 1;
+    uintptr_t start = ((uintptr_t)memory + mask) & ~mask;
+    uintptr_t end = ((uintptr_t)memory + size) & ~mask;
+
+    if (size > LARGE_PAGE && start < end)
+        (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
+#else
+    (void)memory, (void)size;
+#endif
 }

@@ -229,6 +229,8 @@ static int grow_body(em__inbox *inbox, size_t have)
     body = em__realloc(inbox->body, room);
     if (!body)
         return -ENOMEM;
+    if (room == inbox->whole)
+        em__expect_all(body, room);
     inbox->body = body;
     inbox->room = room;
     return 0;

@@ -43,6 +43,7 @@ static em__chunk *new_chunk(em__outbox *outbox, size_t span)
         chunk = em__malloc(sizeof(*chunk) + room);
         if (!chunk)
             return NULL;
+        em__expect_all(chunk, sizeof(*chunk) + room);
         chunk->room = room;
     }
     chunk->next = NULL;
