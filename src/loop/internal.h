@@ -168,7 +168,6 @@ void em__loop_destroy(em_loop *loop);
 
 /* loop.c */
 int em__loop_run(em_loop *loop, em_run_mode mode); /* attached or not */
-bool em__loop_halted(const em_loop *loop); /* call nothing more in this run */
 uint64_t em__loop_clock_us(const em_loop *loop); /* read now, or virtual */
 
 /* Something became due, or due earlier, outside of a turn: let a host know. */

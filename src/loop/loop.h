@@ -22,6 +22,10 @@ bool em__loop_runs_here(const em_loop *loop);
 /* Whether the loop was inherited over a fork.  Any thread. */
 bool em__loop_is_forked(const em_loop *loop);
 
+/* Whether nothing more is to be called in this run: it was stopped, or the loop
+ * is to be freed.  The owner's. */
+bool em__loop_halted(const em_loop *loop);
+
 /* Whether descriptors that were opened for the loop are still there to be
  * closed; not so in a worker that was forked. */
 bool em__loop_owns_descriptors(const em_loop *loop);

@@ -142,12 +142,25 @@ static void deliver(em__channel *channel, em__inbox_find what, em__frame *frame)
         (void)close(frame->fd);
 }
 
+/* A dead end is drained all the same: its end is told next. */
+static bool halted(const em__channel *channel)
+{
+    return !channel->draining && em__loop_halted(channel->loop);
+}
+
+/* What a stop leaves is for the next run, which nothing else would call for. */
 static void deliver_all(em__channel *channel)
 {
     em__frame frame;
     int r = 1;
 
+    channel->behind = false;
     while (r > 0 && !em__channel_is_over(channel)) {
+        if (halted(channel)) {
+            channel->behind = true;
+            (void)em_source_set_timer(channel->retry, 0, 0);
+            return;
+        }
         r = em__inbox_next(channel->inbox, &frame);
         if (r > 0)
             deliver(channel, (em__inbox_find)r, &frame);
@@ -186,8 +199,10 @@ static void receive(em__channel *channel, size_t most, bool to_the_end)
     ssize_t n;
 
     channel->receiving = true;
+    if (channel->behind)
+        deliver_all(channel);
     while ((more || to_the_end) && total < most &&
-           !em__channel_is_over(channel)) {
+           !em__channel_is_over(channel) && !halted(channel)) {
         n = em__wire_receive(channel->fd, channel->inbox, &more);
         if (n <= 0) {
             cannot_receive(channel, (int)n);
@@ -206,6 +221,7 @@ void em__channel_drain(em__channel *channel)
         em__loop_is_forked(channel->loop))
         return;
     em__channel_enter(channel);
+    channel->draining = true;
     /* No more than that: the socket may have come to somebody who lives. */
     receive(channel, em__wire_pending(channel->fd) + 1, true);
     em__channel_leave(channel);
@@ -238,7 +254,10 @@ static void on_retry(em_source *source, void *data)
     em__channel_enter(channel);
     channel->resting = 0;
     em__channel_update_events(channel);
-    em__sender_flush(channel);
+    if (channel->behind)
+        deliver_all(channel);
+    if (!em__channel_is_over(channel))
+        em__sender_flush(channel);
     em__channel_leave(channel);
 }
 

@@ -26,6 +26,8 @@ struct em__channel {
     unsigned busy;    /* calls on the stack, which end with leave() */
     bool flushing;    /* the flush is on its way */
     bool receiving;   /* on the stack */
+    bool draining;    /* the other end is dead */
+    bool behind;      /* frames were received and not delivered yet */
     bool full;        /* the socket is: wait for it to be writable */
     bool broken;      /* nobody receives what we send */
     bool refused;     /* a send, so that drained must be called */
