@@ -92,6 +92,7 @@ int em__parent_open(em_loop *loop, const em__badge *badge, bool of_thread,
         em__worker_drop(parent);
         return r;
     }
+    em__channel_flush(parent->channel); /* user code may never run the loop */
     parent->pid = getpid();
     parent->slot = badge->slot;
     set_end(parent, of_thread);
