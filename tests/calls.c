@@ -113,6 +113,7 @@ WRAP(getresuid, (uid_t * real, uid_t *effective, uid_t *saved),
      (real, effective, saved));
 #endif
 WRAP(nice, (int increment), (increment));
+WRAP(open, (const char *path, int flags, mode_t mode), (path, flags, mode));
 #ifdef HAVE_PIDFD_OPEN
 WRAP(pidfd_open, (pid_t pid, unsigned flags), (pid, flags));
 #endif

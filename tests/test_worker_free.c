@@ -115,8 +115,8 @@ static void free_at(const char *event, em_worker_main_fn *main)
     em_worker *worker;
 
     begin_workers();
-    assert_ok(em_worker_spawn(master, EM_OPTIONS(em_worker_options, .main = main),
-                              &worker));
+    assert_ok(em_worker_spawn(
+        master, EM_OPTIONS(em_worker_options, .main = main), &worker));
     assert_ok(em_on(em_worker_emitter(worker), event, free_worker, worker));
     assert_ok(em_on(em_worker_emitter(worker), event, never, NULL));
     run();
@@ -162,8 +162,8 @@ static void free_loop_at(const char *event, em_worker_main_fn *main)
     em_worker *worker;
 
     begin_workers();
-    assert_ok(em_worker_spawn(master, EM_OPTIONS(em_worker_options, .main = main),
-                              &worker));
+    assert_ok(em_worker_spawn(
+        master, EM_OPTIONS(em_worker_options, .main = main), &worker));
     assert_ok(em_on(em_worker_emitter(worker), event, free_loop, master));
     run();
     assert_marks("free");

@@ -276,6 +276,8 @@ int run_suite(const char *name, const TTest *const *tests, size_t count)
     bool all = !wish || !*wish;
     int failed = 0;
 
+    if (as_worker && getenv("EMITTER_WORKER"))
+        return as_worker();
     start_sanitizer_thread();
     (void)em_set_allocator(counted_malloc, counted_realloc, counted_free);
     if (!all)

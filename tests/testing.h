@@ -78,6 +78,10 @@ bool on_epoll(void);
 /* What fn writes to stderr in a child, where it must call abort. */
 const char *stderr_of_abort(void (*fn)(void));
 
+/* What a test program does when a test has executed it as a worker; only some
+ * have it. */
+int as_worker(void) __attribute__((weak));
+
 int run_suite(const char *name, const TTest *const *tests, size_t count);
 
 #endif
