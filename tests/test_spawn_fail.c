@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* Spawning: one precise error, and nothing left behind. */
+
+#include <config.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "workers.h"
+
+/* User code that begins although the spawn has failed makes itself known. */
+static int betray(em_loop *own, em_worker *parent, void *data)
+{
+    (void)own, (void)parent, (void)data;
+    (void)kill(getppid(), SIGKILL);
+    return 0;
+}
+
+static bool failed; /* a call, in the last one */
+
+static int try(const em_worker_options *options)
+{
+    em_worker *worker = NULL;
+    int r = em_worker_spawn(master, options, &worker);
+
+    failed = call_failed();
+    if (r < 0) {
+        ck_assert_ptr_null(worker);
+        ck_assert(!em_loop_alive(master));
+        ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+        return r;
+    }
+    em_worker_free(worker);
+    return 0;
+}
+
+#define TRY(...) try(EM_OPTIONS(em_worker_options, __VA_ARGS__))
+
+TEST(nonsense_is_refused)
+{
+    static char *const argv[] = { "x", NULL };
+    const em_limit limit = { RLIMIT_CORE, 0, 0 };
+    const int stdin_fd = 0;
+    em_worker_options options = { .size = 1 };
+    em_worker *worker;
+    struct {
+        em_worker_options known;
+        int unknown;
+    } larger = { { .size = sizeof(larger) }, 1 };
+
+    begin_workers();
+    assert_error(-EINVAL, em_worker_spawn(NULL, NULL, &worker));
+    assert_error(-EINVAL, em_worker_spawn(master, NULL, NULL));
+    assert_error(-EINVAL, try(&options));
+    assert_error(-E2BIG, try(&larger.known));
+    assert_error(-EINVAL, TRY(.main = betray, .path = "/bin/true"));
+    assert_error(-EINVAL, TRY(.main = betray, .argv = argv));
+    assert_error(-EINVAL, TRY(.main = betray, .limit_count = 1));
+    assert_error(-EINVAL, TRY(.main = betray, .keep_count = 1));
+    assert_error(-EINVAL, TRY(.main = betray, .stdio = { 0, -1, 0 }));
+    assert_error(-EINVAL, TRY(.main = betray, .queue_limit = SIZE_MAX));
+    assert_error(-EINVAL, TRY(.thread = true));
+    assert_error(-EINVAL, TRY(.thread = true, .path = "/bin/true"));
+    assert_error(-EINVAL, TRY(.thread = true, .main = betray, .argv = argv));
+    assert_error(-EINVAL, TRY(.thread = true, .main = betray, .env = argv));
+    assert_error(-EINVAL, TRY(.thread = true, .main = betray, .user = "root"));
+    assert_error(-EINVAL, TRY(.thread = true, .main = betray, .group = "root"));
+    assert_error(-EINVAL, TRY(.thread = true, .main = betray, .cwd = "/"));
+    assert_error(-EINVAL, TRY(.thread = true, .main = betray, .nice = 1));
+    assert_error(-EINVAL, TRY(.thread = true, .main = betray, .limits = &limit,
+                              .limit_count = 1));
+    assert_error(-EINVAL, TRY(.thread = true, .main = betray,
+                              .keep_fds = &stdin_fd, .keep_count = 1));
+    assert_error(-EINVAL,
+                 TRY(.thread = true, .main = betray, .stdio = { 1, 0, 0 }));
+    end_workers();
+}
+
+/* --- what the system refuses --- */
+
+TEST(a_bad_path_is_told_as_execve_tells_it)
+{
+    char name[] = "/tmp/emitter-test-XXXXXX";
+    int fd = mkstemp(name);
+
+    begin_workers();
+    assert_error(-ENOENT, TRY(.path = "/nonexistent"));
+    assert_error(-ENOENT, TRY(.path = ""));
+    assert_error(-EACCES, TRY(.path = "/"));
+    assert_error(-ENOTDIR, TRY(.path = "/dev/null/x"));
+    ck_assert_int_ge(fd, 0);
+    assert_error(-EACCES, TRY(.path = name));
+    ck_assert_int_eq(write(fd, "no program", 10), 10);
+    ck_assert_int_eq(fchmod(fd, 0700), 0);
+    (void)close(fd);
+    assert_error(-ENOEXEC, TRY(.path = name));
+    ck_assert_int_eq(unlink(name), 0);
+    end_workers();
+}
+
+TEST(a_bad_directory_limit_priority_or_processor_is_told)
+{
+    const em_limit unknown = { 1000, 0, 0 };
+    const em_limit wrong = { RLIMIT_CORE, 2, 1 };
+
+    begin_workers();
+    assert_error(-ENOENT, TRY(.main = betray, .cwd = "/nonexistent"));
+    assert_error(-ENOTDIR, TRY(.main = betray, .cwd = "/dev/null"));
+    assert_error(-EINVAL,
+                 TRY(.main = betray, .limits = &unknown, .limit_count = 1));
+    assert_error(-EINVAL,
+                 TRY(.main = betray, .limits = &wrong, .limit_count = 1));
+    assert_error(-EINVAL, TRY(.main = betray, .cpus = UINT64_C(1) << 63));
+    end_workers();
+}
+
+TEST(a_descriptor_that_is_not_open_is_told)
+{
+    const int nonsense[] = { 0, -1 };
+    int closed;
+
+    begin_workers();
+    closed = dup(0);
+    (void)close(closed);
+    assert_error(-EBADF,
+                 TRY(.main = betray, .keep_fds = &closed, .keep_count = 1));
+    assert_error(-EBADF,
+                 TRY(.main = betray, .keep_fds = nonsense, .keep_count = 2));
+    assert_error(-EBADF, TRY(.main = betray, .stdio = { 0, 0, closed + 1 }));
+    end_workers();
+}
+
+/* A limit that leaves the worker no descriptor for a loop of its own. */
+TEST(a_worker_that_cannot_make_its_loop_is_told)
+{
+    const em_limit few = { RLIMIT_NOFILE, 4, 4 };
+
+    begin_workers();
+    assert_error(-EMFILE,
+                 TRY(.main = betray, .limits = &few, .limit_count = 1));
+    end_workers();
+}
+
+static int rest(em_loop *own, em_worker *parent, void *data)
+{
+    return hang(own, parent, data);
+}
+
+TEST(a_process_at_its_limit_of_descriptors_is_told)
+{
+    struct rlimit before, few;
+    rlim_t count;
+    int r = -EMFILE;
+
+    begin_workers();
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    for (count = 4; r < 0; count++) {
+        assert_error(-EMFILE, r);
+        few.rlim_cur = count;
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+        r = TRY(.main = rest);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+        ck_assert_uint_lt(count, 64);
+    }
+    assert_ok(r);
+    end_workers();
+}
+
+/* --- injected failures --- */
+
+/* Each call fails once, and the spawn with it, until it takes place without
+ * that call. */
+static void fail_each(const em_worker_options *options,
+                      const char *const *functions)
+{
+    for (; *functions; functions++) {
+        unsigned long nth;
+        int r = -ENOTTY;
+
+        for (nth = 1; r < 0; nth++) {
+            assert_error(-ENOTTY, r);
+            fail_call(*functions, nth, ENOTTY);
+            r = try(options);
+            ck_assert_msg(failed == (r < 0), "%s", *functions);
+        }
+        ck_assert_msg(nth > 2, "%s is not called", *functions);
+    }
+}
+
+TEST(every_call_that_fails_is_told)
+{
+    static const char *const forked[] = {
+        "fork",  "socketpair",        "dup2",   "setrlimit", "nice", "chdir",
+        "prctl", "sched_setaffinity", "waitid", NULL
+    };
+    static const char *const executed[] = { "execve", "open", "prctl", NULL };
+    static const char *const threads[] = { "socketpair", "pthread_create",
+                                           "sched_setaffinity", NULL };
+    static char *const env[] = { "ROLE=rest", NULL };
+    const em_limit limit = { RLIMIT_CORE, 0, 0 };
+
+    begin_workers();
+    fail_each(EM_OPTIONS(em_worker_options, .main = rest, .cwd = "/",
+                         .limits = &limit, .limit_count = 1, .nice = 1,
+                         .cpus = 3, .stdio = { 0, 1 + 1, 0 }),
+              forked);
+    fail_each(EM_OPTIONS(em_worker_options, .env = env), executed);
+    fail_each(
+        EM_OPTIONS(em_worker_options, .thread = true, .main = idle, .cpus = 3),
+        threads);
+    end_workers();
+}
+
+int as_worker(void)
+{
+    return hang(NULL, NULL, NULL);
+}
+
+/* Also those of the loop in the worker. */
+TEST(every_call_of_a_poller_that_fails_is_told)
+{
+    static const char *const epoll[] = { "epoll_create1", "epoll_ctl",
+                                         "eventfd", "pidfd_open", NULL };
+    static const char *const poll[] = { "pipe2", "pidfd_open", NULL };
+
+    begin_workers();
+    fail_each(EM_OPTIONS(em_worker_options, .main = rest),
+              on_epoll() ? epoll : poll);
+    end_workers();
+}
+
+TEST(calls_that_are_interrupted_are_made_again)
+{
+    em_worker *worker;
+
+    begin_workers();
+    fail_call("waitpid", 1, EINTR);
+    assert_error(-ENOENT, TRY(.path = "/nonexistent"));
+    ck_assert(failed);
+    assert_ok(em_worker_spawn(
+        master, EM_OPTIONS(em_worker_options, .main = rest), &worker));
+    fail_call("waitpid", 1, EINTR);
+    em_worker_free(worker);
+    ck_assert(call_failed());
+    end_workers();
+}
+
+/* Allocations in the child count too, each on its own copy. */
+static void fail_allocations(const em_worker_options *options)
+{
+    unsigned long nth;
+    int r = -ENOMEM;
+
+    for (nth = 1; r < 0; nth++) {
+        assert_error(-ENOMEM, r);
+        fail_allocation(nth);
+        r = try(options);
+        (void)allocation_failed();
+    }
+    ck_assert_uint_gt(nth, 8);
+}
+
+TEST(without_memory_there_is_no_worker)
+{
+    static char *const env[] = { "ROLE=rest", NULL };
+    const int kept = 0;
+
+    begin_workers();
+    fail_allocations(EM_OPTIONS(em_worker_options, .main = rest,
+                                .keep_fds = &kept, .keep_count = 1));
+    fail_allocations(EM_OPTIONS(em_worker_options, .env = env));
+    fail_allocations(
+        EM_OPTIONS(em_worker_options, .thread = true, .main = idle));
+    end_workers();
+}
+
+/* --- many --- */
+
+enum { CYCLES = 1000 };
+
+TEST(a_thousand_workers_that_are_killed_leave_nothing)
+{
+    em_worker *worker;
+    int i;
+
+    begin_workers();
+    for (i = 0; i < CYCLES; i++) {
+        assert_ok(em_worker_spawn(
+            master, EM_OPTIONS(em_worker_options, .main = rest), &worker));
+        ck_assert_int_eq(kill(em_worker_pid(worker), SIGKILL), 0);
+        run();
+        em_worker_free(worker);
+    }
+    end_workers();
+}
+
+SUITE("spawn_fail", nonsense_is_refused, a_bad_path_is_told_as_execve_tells_it,
+      a_bad_directory_limit_priority_or_processor_is_told,
+      a_descriptor_that_is_not_open_is_told,
+      a_worker_that_cannot_make_its_loop_is_told,
+      a_process_at_its_limit_of_descriptors_is_told,
+      every_call_that_fails_is_told, every_call_of_a_poller_that_fails_is_told,
+      calls_that_are_interrupted_are_made_again,
+      without_memory_there_is_no_worker,
+      a_thousand_workers_that_are_killed_leave_nothing);
