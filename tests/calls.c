@@ -76,13 +76,16 @@ static int injected(const char *function)
 
 /* --- calls that return -1 --- */
 
-#define WRAP_AS(type, function, parameters, arguments)                 \
-    type __real_##function parameters;                                 \
-    type __wrap_##function parameters;                                 \
-    type __wrap_##function parameters                                  \
-    {                                                                  \
-        return injected(#function) ? -1 : __real_##function arguments; \
-    }                                                                  \
+#define WRAP_AS(type, function, parameters, arguments) \
+    type __real_##function parameters;                 \
+    type __wrap_##function parameters;                 \
+    type __wrap_##function parameters                  \
+    {                                                  \
+        int error = injected(#function);               \
+        if (error)                                     \
+            return error == PRETEND ? 0 : -1;          \
+        return __real_##function arguments;            \
+    }                                                  \
     typedef int wrap_needs_a_semicolon_##function
 #define WRAP(function, parameters, arguments) \
     WRAP_AS(int, function, parameters, arguments)

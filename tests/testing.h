@@ -68,6 +68,9 @@ size_t allocations_made(void);
 void fail_call(const char *function, unsigned long nth, int error);
 bool call_failed(void);
 
+/* As the error: the call does nothing and says that it has succeeded. */
+enum { PRETEND = -1 };
+
 /* The same for all its calls from now on; NULL: none. */
 void fail_every_call(const char *function, int error);
 
