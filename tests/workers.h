@@ -31,7 +31,8 @@ void run_until(em_worker *worker, const char *event);
 const char *answer(const em_worker_options *options);
 const char *answer_of(em_worker_main_fn *main, void *data);
 
-/* In a worker. */
+/* In a worker, which must not use Check's assertions: what they write to is
+ * closed there, and its number may be another's. */
 void say(em_worker *parent, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
