@@ -104,7 +104,7 @@ static void overdue(em_worker *worker)
 /* If it cannot be told, the end of the channel tells it. */
 static void finish(em_worker *worker)
 {
-    (void)em__worker_tell(worker, EM__FRAME_STOP, NULL, 0, -1);
+    (void)em__channel_send(worker->channel, EM__FRAME_STOP, NULL, 0, -1);
     em__worker_close(worker);
     if (!worker->ended)
         (void)pthread_join(worker->thread->id, NULL);
