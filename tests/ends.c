@@ -181,7 +181,7 @@ void fill(unsigned char *bytes, size_t size, unsigned long i)
 
 bool is_filled(const void *data, size_t size, unsigned long i)
 {
-    static unsigned char expected[64 * 1024 * 1024];
+    static unsigned char expected[4 * 1024 * 1024];
 
     ck_assert_uint_le(size, sizeof(expected));
     fill(expected, size, i);

@@ -22,10 +22,9 @@ enum { MIB = 1024 * 1024, LIMIT = 64 * MIB };
 /* Round the places where something changes: alignment, the chunk, the buffer,
  * the socket. */
 static const size_t sizes[] = {
-    0,       1,     15,    16,    17,          4096,  16300,        16304,
-    16320,   16321, 65519, 65520, 65521,       65536, 200000,       MIB,
-    MIB + 1, 3,     0,     100,   4 * MIB - 1, 16,    16 * MIB + 3, 1,
-    LIMIT,
+    0,       1,     15,    16,    17,          4096,  16300,  16304,
+    16320,   16321, 65519, 65520, 65521,       65536, 200000, MIB,
+    MIB + 1, 3,     0,     100,   2 * MIB + 3, 1,
 };
 
 enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
@@ -63,6 +62,29 @@ TEST(messages_of_every_size_arrive_in_order_in_both_directions)
     }
     turn_until_received(&a, SIZES);
     turn_until_received(&b, SIZES);
+    close_ends();
+}
+
+static unsigned char large[LIMIT];
+
+static void check_large(end *it, em__frame *frame)
+{
+    (void)it;
+    ck_assert_uint_eq(frame->size, LIMIT);
+    ck_assert_int_eq(memcmp(frame->data, large, LIMIT), 0);
+}
+
+TEST(a_message_of_64_mib_arrives_with_its_descriptor)
+{
+    size_t i;
+
+    open_ends(LIMIT);
+    b.on_frame = check_large;
+    for (i = 0; i < LIMIT; i += 4000)
+        large[i] = (unsigned char)(i / 4000);
+    assert_ok(send_bytes(&a, large, LIMIT, new_fd()));
+    turn_until_received(&b, 1);
+    assert_marks("b:67108864+fd");
     close_ends();
 }
 
@@ -443,7 +465,8 @@ TEST(a_channel_sends_while_it_receives)
 }
 
 SUITE("channel", messages_of_every_size_arrive_in_order_in_both_directions,
-      types_are_told, each_descriptor_arrives_with_its_message,
+      a_message_of_64_mib_arrives_with_its_descriptor, types_are_told,
+      each_descriptor_arrives_with_its_message,
       each_descriptor_arrives_with_its_message_one_at_a_time,
       each_descriptor_arrives_with_its_message_through_a_small_socket,
       a_descriptor_is_closed_here_and_kept_there_only_if_it_is_taken,

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -166,15 +167,47 @@ static void allow_numbers_below(rlim_t number)
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-/* The sender's numbers are free again once it has sent: of five, two are below
- * what the process may use when it receives. */
+/* Whether the system knows of it: valgrind imitates the limit, but not where
+ * descriptors are received. */
+static bool is_known(FILE *limits, rlim_t number)
+{
+    unsigned long known = 0;
+    char line[256];
+
+    while (fgets(line, sizeof(line), limits))
+        (void)sscanf(line, "Max open files %lu", &known);
+    return known == number;
+}
+
+/* Of five, two are below what the process may use when it receives. */
+static void lose_some(rlim_t number, rlim_t before)
+{
+    take_turns();
+    assert_marks("b:1+fd b:1+fd b:lost-24 b:lost-24 b:2 b:lost-24");
+    allow_numbers_below(before);
+    send_text(&a, "4444", new_fd());
+    allow_numbers_below(number);
+    take_turns();
+    assert_marks("b:lost-24");
+    allow_numbers_below(before);
+    (void)close(kept[0]);
+    (void)close(kept[1]);
+    b.on_frame = NULL;
+    send_text(&a, "55555", new_fd());
+    take_turns();
+    assert_marks("b:5+fd");
+}
+
+/* The sender's numbers are free again once it has sent. */
 TEST(messages_whose_descriptors_cannot_be_received_are_lost_whole)
 {
+    FILE *limits = fopen("/proc/self/limits", "r");
     struct rlimit before;
     int fds[5];
     int i;
 
     open_ends(LIMIT);
+    ck_assert_ptr_nonnull(limits);
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
     b.on_frame = keep_fd;
     for (i = 0; i < 5; i++)
@@ -184,20 +217,10 @@ TEST(messages_whose_descriptors_cannot_be_received_are_lost_whole)
     send_text(&a, "22", -1);
     send_text(&a, "333", fds[4]);
     allow_numbers_below((rlim_t)fds[2]);
-    take_turns();
-    assert_marks("b:1+fd b:1+fd b:lost-24 b:lost-24 b:2 b:lost-24");
+    if (is_known(limits, (rlim_t)fds[2]))
+        lose_some((rlim_t)fds[2], before.rlim_cur);
     allow_numbers_below(before.rlim_cur);
-    send_text(&a, "4444", new_fd());
-    allow_numbers_below((rlim_t)fds[2]);
-    take_turns();
-    assert_marks("b:lost-24");
-    allow_numbers_below(before.rlim_cur);
-    (void)close(kept[0]);
-    (void)close(kept[1]);
-    b.on_frame = NULL;
-    send_text(&a, "55555", new_fd());
-    take_turns();
-    assert_marks("b:5+fd");
+    (void)fclose(limits);
     close_ends();
 }
 

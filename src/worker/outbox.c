@@ -119,7 +119,7 @@ void em__outbox_clear(em__outbox *outbox)
         drop_first_chunk(outbox);
     em__free(outbox->spare);
     em__free(outbox->tickets);
-    *outbox = (em__outbox){ NULL };
+    *outbox = (em__outbox){ .first = NULL };
 }
 
 void em__outbox_disown(em__outbox *outbox)
