@@ -464,6 +464,33 @@ TEST(a_channel_sends_while_it_receives)
     close_ends();
 }
 
+static void stop_and_drain(end *it, em__frame *frame)
+{
+    static char bytes[100];
+
+    em_loop_stop(loop);
+    memcpy(bytes, frame->data, frame->size);
+    em__channel_drain(it->channel);
+    ck_assert_int_eq(memcmp(bytes, frame->data, frame->size), 0);
+}
+
+TEST(a_run_that_is_stopped_leaves_the_other_messages_for_the_next)
+{
+    open_ends(1000);
+    b.on_frame = stop_and_drain;
+    send_text(&a, "1", -1);
+    send_text(&a, "22", new_fd());
+    send_text(&a, "333", -1);
+    turn_until_received(&b, 1);
+    assert_marks("b:1");
+    turn_until_received(&b, 2);
+    assert_marks("b:2+fd");
+    close_end(&a);
+    turn_until_received(&b, 3);
+    assert_marks("b:3");
+    close_ends();
+}
+
 SUITE("channel", messages_of_every_size_arrive_in_order_in_both_directions,
       a_message_of_64_mib_arrives_with_its_descriptor, types_are_told,
       each_descriptor_arrives_with_its_message,
@@ -482,4 +509,5 @@ SUITE("channel", messages_of_every_size_arrive_in_order_in_both_directions,
       a_channel_may_be_closed_when_it_has_drained,
       a_channel_may_be_closed_when_a_message_was_lost,
       a_channel_may_be_closed_when_it_has_ended,
-      a_channel_sends_while_it_receives);
+      a_channel_sends_while_it_receives,
+      a_run_that_is_stopped_leaves_the_other_messages_for_the_next);

@@ -255,7 +255,7 @@ static void on_retry(em_source *source, void *data)
     channel->resting = 0;
     em__channel_update_events(channel);
     if (channel->behind)
-        deliver_all(channel);
+        receive(channel, 0, false); /* only what is here already */
     if (!em__channel_is_over(channel))
         em__sender_flush(channel);
     em__channel_leave(channel);
