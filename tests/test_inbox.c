@@ -267,6 +267,7 @@ static void mark_frames(em__inbox *inbox)
         if (r != EM__INBOX_FRAME)
             continue;
         ck_assert(is_filled(frame.data, frame.size, 0));
+        ck_assert_uint_eq((uintptr_t)frame.data % HEAD, 0);
         if (frame.fd >= 0)
             (void)close(frame.fd);
     }
@@ -353,6 +354,23 @@ TEST(a_truncated_batch_costs_the_messages_whose_descriptors_are_missing)
     add(4, 0, 0);
     feed_all(inbox, 1000, new_fd(), true);
     assert_marks("1 2 -2 -2 4");
+}
+
+/* However the bytes of what is passed by were cut. */
+TEST(data_is_aligned_behind_what_is_passed_by)
+{
+    em__inbox *inbox;
+    size_t step;
+
+    for (step = 1; step < 100; step++) {
+        inbox = new_inbox();
+        add(70000, 0, 1);
+        add(1, 0, 0);
+        add_frame(EM__FRAME_VOID, 70001, 0, 0);
+        add(2, 0, 0);
+        feed_all(inbox, step, -1, true);
+        assert_marks("-2 1 2");
+    }
 }
 
 TEST(a_batch_of_which_nothing_came_is_told_too)
@@ -449,6 +467,7 @@ SUITE("inbox", every_field_of_a_head_is_looked_at,
       a_batch_may_follow_the_former_one_in_the_same_bytes,
       bytes_may_come_one_by_one, only_between_frames_may_be_the_end,
       a_truncated_batch_costs_the_messages_whose_descriptors_are_missing,
+      data_is_aligned_behind_what_is_passed_by,
       a_batch_of_which_nothing_came_is_told_too,
       a_message_without_memory_is_passed_by,
       whatever_comes_no_descriptor_stays_and_nothing_else_breaks);

@@ -98,9 +98,14 @@ bool em__inbox_is_between(const em__inbox *inbox)
 /* --- bytes --- */
 
 /* A frame that is not longer than the buffer has room in it once it begins at
- * its start; the head is a multiple of the alignment, and so is every span. */
+ * its start; the head is a multiple of the alignment, and so is every span.
+ * What is to be passed by leaves the frame after it at such an address. */
 static void move_to_start(em__inbox *inbox)
 {
+    if (inbox->skip > 0) {
+        inbox->start = inbox->end = em__frame_padding(inbox->skip);
+        return;
+    }
     if (inbox->start > 0 && inbox->end > inbox->start)
         memmove(inbox->buffer, inbox->buffer + inbox->start,
                 inbox->end - inbox->start);
