@@ -59,8 +59,18 @@ void fail_every_call(const char *function, int error)
     every_call_error = error;
 }
 
+/* A sanitizer calls some of these before it is ready to watch anybody. */
+#if defined(__has_attribute) && defined(__clang__)
+#if __has_attribute(disable_sanitizer_instrumentation)
+#define UNWATCHED __attribute__((disable_sanitizer_instrumentation))
+#endif
+#endif
+#ifndef UNWATCHED
+#define UNWATCHED
+#endif
+
 /* The error that this call must fail with, or 0. */
-static int injected(const char *function)
+UNWATCHED static int injected(const char *function)
 {
     if (every_call_name && strcmp(every_call_name, function) == 0) {
         errno = every_call_error;
@@ -79,7 +89,7 @@ static int injected(const char *function)
 #define WRAP_AS(type, function, parameters, arguments) \
     type __real_##function parameters;                 \
     type __wrap_##function parameters;                 \
-    type __wrap_##function parameters                  \
+    UNWATCHED type __wrap_##function parameters        \
     {                                                  \
         int error = injected(#function);               \
         if (error)                                     \
