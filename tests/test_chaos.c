@@ -91,7 +91,7 @@ static int act_each(em_emitter *e, const em_listener_info *info, void *data)
     return draw(5) == 0;
 }
 
-static void listen(em_emitter *e)
+static void add_listener(em_emitter *e)
 {
     em_listener **handle = &chaos.handles[draw(HANDLES)];
     em_listener *listener;
@@ -168,7 +168,7 @@ static void step(void)
         break;
     case 5:
     case 6:
-        listen(e);
+        add_listener(e);
         break;
     case 7:
         remove_one();
