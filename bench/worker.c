@@ -155,8 +155,8 @@ static const bench_parameter passes[] = {
     { 0 },
 };
 static const bench_parameter larges[] = {
-    { .name = "64MiB/one-cpu", .count = 2, .size = LARGE, .one_cpu = true },
-    { .name = "64MiB/two-cpus", .count = 2, .size = LARGE },
+    { .name = "64MiB/one-cpu", .count = 4, .size = LARGE, .one_cpu = true },
+    { .name = "64MiB/two-cpus", .count = 4, .size = LARGE },
     { 0 },
 };
 

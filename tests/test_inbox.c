@@ -172,6 +172,25 @@ TEST(announcing_a_size_costs_nothing)
     close_ends();
 }
 
+/* Urgent data, which streams of the local domain may have on Linux, is beside
+ * what is received, and must neither break that nor keep the loop busy. */
+TEST(urgent_data_is_passed_by)
+{
+    int socket = open_bare_end(LIMIT);
+
+    add(1, 0, 0);
+    add(2, 0, 0);
+    send_part(socket, 40, 0);
+    (void)send(socket, "!", 1, MSG_OOB | MSG_NOSIGNAL);
+    take_turns();
+    send_it(socket, 0);
+    (void)send(socket, "!", 1, MSG_OOB | MSG_NOSIGNAL);
+    take_turns();
+    assert_marks("a:1 a:2");
+    ck_assert_uint_eq(a.closed, 0);
+    close_ends();
+}
+
 /* --- descriptors --- */
 
 TEST(descriptors_come_with_their_frames)
@@ -460,7 +479,7 @@ TEST(whatever_comes_no_descriptor_stays_and_nothing_else_breaks)
 SUITE("inbox", every_field_of_a_head_is_looked_at,
       the_limit_is_that_of_the_data, what_was_withdrawn_is_passed_by,
       an_end_inside_a_frame_is_told, announcing_a_size_costs_nothing,
-      descriptors_come_with_their_frames,
+      urgent_data_is_passed_by, descriptors_come_with_their_frames,
       a_descriptor_too_many_or_too_few_is_garbage,
       places_in_a_batch_must_be_taken_in_order,
       descriptors_that_no_frame_wants_are_garbage,
