@@ -32,7 +32,7 @@ static void init(em_emitter *e)
     em_emitter_init(e, NULL, freed);
 }
 
-static em_listener *listen(em_emitter *e, em_listener_fn *fn, void *data)
+static em_listener *listen_with(em_emitter *e, em_listener_fn *fn, void *data)
 {
     em_listener *listener = NULL;
 
@@ -50,8 +50,8 @@ TEST(a_handle_removes_its_listener_once)
     em_emitter e;
 
     init(&e);
-    first = listen(&e, note, "x");
-    second = listen(&e, note, "x");
+    first = listen_with(&e, note, "x");
+    second = listen_with(&e, note, "x");
     ck_assert_ptr_ne(first, second);
     assert_ok(em_on(&e, "data", note, "y"));
     em_listener_remove(first);
@@ -68,16 +68,16 @@ TEST(data_is_freed_once_in_every_way_a_listener_can_go)
     em_emitter e;
 
     init(&e);
-    (void)listen(&e, note, "off");
+    (void)listen_with(&e, note, "off");
     assert_ok(em_off(&e, "data", note, "off"));
     assert_marks("free off");
-    (void)listen(&e, note, "all");
+    (void)listen_with(&e, note, "all");
     ck_assert_int_eq(em_off_all(&e, "data"), 1);
     assert_marks("free all");
-    (void)listen(&e, note, "every");
+    (void)listen_with(&e, note, "every");
     ck_assert_int_eq(em_off_all(&e, NULL), 1);
     assert_marks("free every");
-    (void)listen(&e, note, "data");
+    (void)listen_with(&e, note, "data");
     ck_assert_int_eq(em_off_data(&e, "data"), 1);
     assert_marks("free data");
     assert_ok(
@@ -87,7 +87,7 @@ TEST(data_is_freed_once_in_every_way_a_listener_can_go)
                   NULL));
     ck_assert(em_emit(&e, "data", NULL));
     assert_marks("once free once");
-    (void)listen(&e, note, "end");
+    (void)listen_with(&e, note, "end");
     em_unref(&e);
     assert_marks("free end freed");
 }
@@ -110,7 +110,7 @@ TEST(data_is_not_freed_while_its_callback_is_on_the_stack)
     em_emitter e;
 
     init(&e);
-    handle = listen(&e, remove_during_call, "x");
+    handle = listen_with(&e, remove_during_call, "x");
     ck_assert(em_emit(&e, "data", NULL));
     assert_marks("begin x end free x");
     em_unref(&e);
@@ -134,7 +134,7 @@ TEST(nor_while_it_is_there_more_than_once)
     em_emitter e;
 
     init(&e);
-    handle = listen(&e, nest, "x");
+    handle = listen_with(&e, nest, "x");
     ck_assert(em_emit(&e, "data", &depth));
     assert_marks("x x x free x");
     em_unref(&e);
@@ -153,8 +153,8 @@ TEST(data_is_freed_after_the_outermost_emit_when_the_emitter_dies_in_it)
     em_emitter e;
 
     init(&e);
-    (void)listen(&e, end_emitter, "a");
-    (void)listen(&e, note, "b");
+    (void)listen_with(&e, end_emitter, "a");
+    (void)listen_with(&e, note, "b");
     ck_assert(em_emit(&e, "data", NULL));
     assert_marks("out free a free b freed");
 }
@@ -179,7 +179,7 @@ TEST(a_free_data_may_use_the_emitter_and_the_handles_of_others)
                         EM_OPTIONS(em_listen_options, .fn = note, .data = &e,
                                    .free_data = free_and_use_others),
                         NULL));
-    handle = listen(&e, note, "x");
+    handle = listen_with(&e, note, "x");
     em_unref(&e);
     assert_marks("free free x freed");
 }
@@ -352,7 +352,7 @@ TEST(a_snapshot_calls_what_was_removed_and_holds_its_data_that_long)
     assert_ok(em_emitter_set_flags(&e, EM_SNAPSHOT));
     assert_ok(em_once(&e, "data", remove_data, "x"));
     assert_ok(em_on(&e, "data", note, "y"));
-    (void)listen(&e, note, "x");
+    (void)listen_with(&e, note, "x");
     ck_assert(em_emit(&e, "data", NULL));
     assert_marks("remove y x free x");
     ck_assert(em_emit(&e, "data", NULL));
@@ -379,7 +379,7 @@ TEST(an_emit_that_begins_after_a_removal_does_not_see_it_in_a_snapshot)
     assert_ok(em_on(&e, "data", remove_then_emit, "x"));
     ck_assert_int_eq(em_off_data(&e, "x"), 1);
     assert_ok(em_on(&e, "data", remove_then_emit, "x"));
-    (void)listen(&e, note, "x");
+    (void)listen_with(&e, note, "x");
     assert_ok(em_on(&e, "data", note, "y"));
     ck_assert(em_emit(&e, "data", NULL));
     assert_marks("remove in y out x y free x");
@@ -426,8 +426,8 @@ TEST(a_snapshot_survives_the_removal_of_everything)
     init(&e);
     assert_ok(em_emitter_set_flags(&e, EM_SNAPSHOT));
     assert_ok(em_on(&e, "data", remove_all_of_it, NULL));
-    (void)listen(&e, note, "a");
-    (void)listen(&e, note, "b");
+    (void)listen_with(&e, note, "a");
+    (void)listen_with(&e, note, "b");
     ck_assert(em_emit(&e, "data", NULL));
     assert_marks("3 a b free a free b");
     ck_assert(em_emit(&e, "data", NULL));
@@ -443,8 +443,8 @@ TEST(a_dying_emitter_calls_no_further_listener_of_a_snapshot_either)
     init(&e);
     assert_ok(em_emitter_set_flags(&e, EM_SNAPSHOT));
     assert_ok(em_on(&e, "data", remove_data, "b"));
-    (void)listen(&e, end_emitter, "a");
-    (void)listen(&e, note, "b");
+    (void)listen_with(&e, end_emitter, "a");
+    (void)listen_with(&e, note, "b");
     ck_assert(em_emit(&e, "data", NULL));
     assert_marks("remove out free b free a freed");
 }
