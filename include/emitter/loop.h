@@ -88,8 +88,8 @@ em_loop *em_loop_default(void);
 
 /* End a loop with whatever is on it.  Posts that remain are called in order,
  * queued batons complete with -ECANCELED and running ones are waited for,
- * sources go, their free_data run.  Inside a callback the run ends and frees.
- * NULL is ignored. */
+ * workers are freed, sources go, their free_data run.  Inside a callback the
+ * run ends and frees.  NULL is ignored. */
 void em_loop_free(em_loop *loop);
 
 /* Take turns, in the given mode.  Returns 1 if something is still alive, else
@@ -102,7 +102,7 @@ int em_loop_run(em_loop *loop, em_run_mode mode);
 void em_loop_stop(em_loop *loop);
 
 /* Whether anything keeps the loop running: referenced active sources,
- * em_loop_ref, pending posts, defers and batons. */
+ * em_loop_ref, pending posts, defers and batons, live workers. */
 bool em_loop_alive(em_loop *loop);
 
 /* A count that keeps the loop alive; it never falls below 0. */
