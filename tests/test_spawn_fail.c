@@ -38,6 +38,7 @@ static int try(const em_worker_options *options)
         return r;
     }
     em_worker_free(worker);
+    run(); /* what it leaves for the end of the turn */
     return 0;
 }
 
