@@ -22,6 +22,12 @@
 #include "worker/descriptors.h"
 #include "worker/spawn.h"
 
+#ifdef __GLIBC__
+typedef __rlimit_resource_t resource_name; /* an enum, for C with GNU's */
+#else
+typedef int resource_name;
+#endif
+
 static int arrange_descriptors(const em__spawn *spawn)
 {
     int r = em__descriptors_redirect(spawn->options->stdio);
@@ -62,7 +68,7 @@ static int set_limits(const em__spawn *spawn)
     for (i = 0; i < spawn->options->limit_count; i++, limit++) {
         struct rlimit of = { (rlim_t)limit->soft, (rlim_t)limit->hard };
 
-        if (setrlimit(limit->resource, &of) < 0)
+        if (setrlimit((resource_name)limit->resource, &of) < 0)
             return -errno;
     }
     return 0;

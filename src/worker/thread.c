@@ -2,8 +2,8 @@
 /* Thread: a thread of this process as a worker, with a loop of its own.
  *
  * It talks through a channel as a process does.  Beside that the two threads
- * share `result`: first that of its set-up, for which the spawner waits under
- * the lock, then that of main, which it reads once it has joined the thread. */
+ * share how its set-up went, for which the spawner waits under the lock, and
+ * the result of main, which it reads once it has joined the thread. */
 
 #include <config.h>
 
@@ -26,7 +26,8 @@ typedef struct em__thread {
     em_source *end; /* of the spawner's loop, to be notified */
     pthread_mutex_t lock;
     pthread_cond_t set_up;
-    bool is_set_up; /* under the lock */
+    bool is_set_up; /* under the lock, */
+    int error;      /* and this too */
     int result;
 } em__thread;
 
@@ -47,10 +48,10 @@ static int prepare(em__thread *thread, em_loop **loop, em_worker **parent)
     return r;
 }
 
-static void tell(em__thread *thread, int result)
+static void tell(em__thread *thread, int error)
 {
     (void)pthread_mutex_lock(&thread->lock);
-    thread->result = result;
+    thread->error = error;
     thread->is_set_up = true;
     (void)pthread_cond_signal(&thread->set_up);
     (void)pthread_mutex_unlock(&thread->lock);
@@ -141,7 +142,7 @@ static int wait_for_set_up(em__thread *thread)
     (void)pthread_mutex_lock(&thread->lock);
     while (!thread->is_set_up)
         (void)pthread_cond_wait(&thread->set_up, &thread->lock);
-    r = thread->result;
+    r = thread->error;
     (void)pthread_mutex_unlock(&thread->lock);
     return r;
 }
