@@ -138,6 +138,7 @@ TEST(a_thread_that_does_not_stop_is_told_once_and_never_killed)
     begin_workers();
     ck_assert_int_eq(sem_init(&door, 0, 0), 0);
     worker = spawn_thread(wait_at_door, NULL);
+    run_until(worker, "online");
     assert_ok(em_worker_terminate(worker, 1));
     run_until(worker, "error");
     assert_marks("online error -110");
@@ -297,6 +298,8 @@ TEST(a_forked_child_has_no_such_thread_to_wait_for)
     int status;
     pid_t pid;
 
+    if (on_valgrind())
+        return;
     begin_workers();
     worker = spawn_thread(echo, NULL);
     run_until(worker, "ready");
