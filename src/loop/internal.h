@@ -94,8 +94,8 @@ typedef struct em__host {
 struct em_loop {
     /* The owner's. */
     em__wheel wheel;
-    em__list sources; /* but for the timers in the wheel */
-    em__list guests;  /* by their node */
+    em__list sources;  /* but for the timers in the wheel */
+    em__guest *guests; /* the one that came first, of a ring; or NULL */
     em__mail *defers, *last_defer;
     em__poller poller;
     em__watch *watches; /* by descriptor number */
@@ -106,8 +106,8 @@ struct em_loop {
     em__child_source *children;   /* those without a pidfd */
     em__child_source *child_walk; /* the next one to ask after */
     em_source *sigchld;           /* while there are any */
-    size_t active;                /* sources that keep the loop alive */
-    size_t refs;                  /* em_loop_ref */
+    unsigned active;              /* sources that keep the loop alive */
+    unsigned refs;                /* em_loop_ref */
     uint64_t now;                 /* milliseconds */
     em_loop_counts counts;
     uint64_t looked;        /* microseconds: the last look at the clock; */
@@ -168,7 +168,7 @@ void em__loop_destroy(em_loop *loop);
 
 /* loop.c */
 int em__loop_run(em_loop *loop, em_run_mode mode); /* attached or not */
-uint64_t em__loop_clock_us(const em_loop *loop); /* read now, or virtual */
+uint64_t em__loop_clock_us(const em_loop *loop);   /* read now, or virtual */
 
 /* Something became due, or due earlier, outside of a turn: let a host know. */
 void em__loop_touch(em_loop *loop);

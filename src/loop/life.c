@@ -41,11 +41,25 @@ void em__loop_release(em_loop *loop)
 
 void em__loop_join(em_loop *loop, em__guest *guest)
 {
-    em__list_append(&loop->guests, &guest->node);
+    em__list_init(&guest->node);
+    guest->loop = loop;
+    if (loop->guests)
+        em__list_append(&loop->guests->node, &guest->node);
+    else
+        loop->guests = guest;
 }
 
 void em__loop_part(em__guest *guest)
 {
+    em_loop *loop = guest->loop;
+
+    if (!loop)
+        return;
+    guest->loop = NULL;
+    if (loop->guests == guest)
+        loop->guests = em__list_empty(&guest->node)
+                           ? NULL
+                           : em__container(guest->node.next, em__guest, node);
     em__list_remove(&guest->node);
 }
 
@@ -82,7 +96,6 @@ static int open_loop(em_loop *loop, const em_loop_options *options)
     loop->alarm = UINT64_MAX;
     loop->lingers = em__sys_processors() > 1;
     em__list_init(&loop->sources);
-    em__list_init(&loop->guests);
     loop->now = em__loop_clock_us(loop) / 1000;
     em__wheel_init(&loop->wheel, loop->now);
     em__mailbox_init(&loop->mailbox);
@@ -166,12 +179,8 @@ static em_source *first_source(em_loop *loop)
 
 static void dismiss_guests(em_loop *loop)
 {
-    em__guest *guest;
-
-    while (!em__list_empty(&loop->guests)) {
-        guest = em__container(loop->guests.next, em__guest, node);
-        guest->leave(guest);
-    }
+    while (loop->guests)
+        loop->guests->leave(loop->guests);
 }
 
 static void remove_sources(em_loop *loop)

@@ -88,7 +88,8 @@ em__pocket *em__loop_pocket(em_loop *loop); /* while em__loop_runs_here */
  * is delivered, of the guest that came first at first, until none is left; in a
  * forked child too.  leave must make it part.  The owner's. */
 typedef struct em__guest {
-    em__list node;
+    em__list node; /* in the ring of its loop's */
+    em_loop *loop; /* NULL: it has parted */
     void (*leave)(struct em__guest *guest);
 } em__guest;
 
