@@ -109,6 +109,8 @@ WRAP(epoll_wait, (int epoll, struct epoll_event *events, int max, int timeout),
 WRAP(eventfd, (unsigned start, int flags), (start, flags));
 WRAP(timerfd_create, (int clock, int flags), (clock, flags));
 #endif
+WRAP(accept4, (int fd, struct sockaddr *peer, socklen_t *size, int flags),
+     (fd, peer, size, flags));
 WRAP(chdir, (const char *path), (path));
 #ifdef HAVE_CLOSE_RANGE
 WRAP(close_range, (unsigned first, unsigned last, int flags),

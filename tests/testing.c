@@ -4,6 +4,7 @@
 #include <config.h>
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -120,6 +122,31 @@ size_t blocks_in_use(void)
 size_t allocations_made(void)
 {
     return atomic_load(&allocations);
+}
+
+/* --- descriptors, exhausted --- */
+
+static struct rlimit descriptors;
+
+/* Down to the first number that is not in use.  (poll refuses to look at more
+ * descriptors than the limit says, and fcntl to copy one to a number past it.)
+ */
+void exhaust_descriptors(void)
+{
+    struct rlimit limit;
+    rlim_t first = 0;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &descriptors), 0);
+    while (fcntl((int)first, F_GETFD) >= 0)
+        first++;
+    limit = descriptors;
+    limit.rlim_cur = first;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+void restore_descriptors(void)
+{
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
 }
 
 /* --- the guard round each test --- */

@@ -74,6 +74,10 @@ enum { PRETEND = -1 };
 /* The same for all its calls from now on; NULL: none. */
 void fail_every_call(const char *function, int error);
 
+/* Leave the process no descriptor to open; and again as it was. */
+void exhaust_descriptors(void);
+void restore_descriptors(void);
+
 /* Whether loops are on epoll, and so have a descriptor; each suite runs once on
  * each poller that is built in. */
 bool on_epoll(void);
