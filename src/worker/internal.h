@@ -13,6 +13,7 @@
 #include "loop/loop.h"
 #include "worker/badge.h"
 #include "worker/channel.h"
+#include "worker/intake.h"
 
 typedef struct em__worker_kind em__worker_kind;
 
@@ -47,6 +48,7 @@ struct em_worker {
     bool gone;            /* and the emitter went too */
     int slot;
     pid_t pid;
+    em__intake intake; /* at the worker's end */
     /* At the spawner's end. */
     const em__worker_hooks *hooks; /* or NULL */
     void *hook_data;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "worker/internal.h"
@@ -31,8 +32,62 @@ static void emit_end(em_worker *parent, const char *event)
 
 static void closed(em_worker *parent)
 {
+    em__intake_close(&parent->intake);
     emit_end(parent, "disconnect");
 }
+
+/* --- connections --- */
+
+static void take(em__intake *intake, em_connection *connection)
+{
+    em_worker *parent = em__container(intake, em_worker, intake);
+
+    (void)em__worker_emit(parent, "connection", connection);
+}
+
+/* A source of connections: they come with a socket and a number. */
+static int add_source(em_worker *parent, em__frame *frame)
+{
+    uint64_t size;
+    uint32_t shared;
+    int r = -EPROTO;
+
+    if (frame->fd < 0)
+        return -EPROTO;
+    if (frame->type == EM__FRAME_HANDOFF && frame->size == sizeof(size)) {
+        memcpy(&size, frame->data, sizeof(size));
+        r = em__intake_add_queue(&parent->intake, frame->fd, (size_t)size);
+    } else if (frame->type == EM__FRAME_LISTEN &&
+               frame->size == sizeof(shared)) {
+        memcpy(&shared, frame->data, sizeof(shared));
+        r = em__intake_add_listener(&parent->intake, frame->fd, shared != 0);
+    }
+    if (r == 0)
+        frame->fd = -1;
+    return r;
+}
+
+static void receive_source(em_worker *parent, em__frame *frame)
+{
+    int r = add_source(parent, frame);
+
+    if (r == -EPROTO)
+        em__worker_refuse(parent);
+    else if (r < 0)
+        em__worker_emit_error(parent, r, "no connections can come");
+}
+
+/* What was given to this worker before it was asked to stop, it serves. */
+static void stop(em_worker *parent)
+{
+    em__worker_enter(parent);
+    em__intake_finish(&parent->intake);
+    if (!parent->freed)
+        emit_end(parent, "stop");
+    em__worker_leave(parent);
+}
+
+/* --- the channel --- */
 
 static void receive(em_worker *parent, em__frame *frame)
 {
@@ -41,7 +96,11 @@ static void receive(em_worker *parent, em__frame *frame)
         em__worker_emit_message(parent, frame);
         break;
     case EM__FRAME_STOP:
-        emit_end(parent, "stop");
+        stop(parent);
+        break;
+    case EM__FRAME_LISTEN:
+    case EM__FRAME_HANDOFF:
+        receive_source(parent, frame);
         break;
     default:
         em__worker_refuse(parent);
@@ -52,6 +111,7 @@ static void receive(em_worker *parent, em__frame *frame)
 
 static void forget(em_worker *parent)
 {
+    em__intake_close(&parent->intake);
     if (parent == thread_end) {
         thread_end = NULL;
     } else {
@@ -87,6 +147,7 @@ int em__parent_open(em_loop *loop, const em__badge *badge, bool of_thread,
 
     if (r < 0)
         return r;
+    em__intake_init(&parent->intake, loop, take);
     r = em__channel_send(parent->channel, EM__FRAME_ONLINE, NULL, 0, -1);
     if (r < 0) {
         em__worker_drop(parent);
