@@ -5,6 +5,7 @@
 #define EMITTER_H
 
 #include <emitter/baton.h>
+#include <emitter/cluster.h>
 #include <emitter/emitter.h>
 #include <emitter/error.h>
 #include <emitter/group.h>

@@ -62,4 +62,48 @@ typedef struct em_cluster_options {
 
 #define EM_PEEK_MAX 65536
 
+EM_BEGIN_DECLS
+
+/* Listen, and start a worker in every slot; they become ready later.  Returns
+ * 0, -EINVAL (also for an address that is none), -E2BIG, -ENOMEM, -ECHILD,
+ * -ESHUTDOWN, what listening says (-EADDRINUSE, -EACCES, -EADDRNOTAVAIL; -EBADF
+ * or -ENOTSOCK for a descriptor that was not given, -ENOENT if systemd gave
+ * none to this process), or what em_worker_spawn says; then nothing is left. */
+int em_cluster_new(em_loop *loop, const em_cluster_options *options,
+                   em_cluster **ret);
+
+/* Emits 'ready' (all slots came up), 'message' (em_message) and 'exit'
+ * (em_exit) of any worker, 'reload' (done), 'shed' (em_error: connections had
+ * to be refused), and 'error' (em_error): a slot given up is -ECONNABORTED, the
+ * errors of workers come as they are.  Lives as long as the cluster. */
+em_emitter *em_cluster_emitter(em_cluster *cluster);
+
+/* The worker that is ready in that slot, which stays the cluster's; NULL while
+ * there is none. */
+em_worker *em_cluster_worker(em_cluster *cluster, unsigned slot);
+
+/* What it listens on, as getsockname tells it: *size is the room, and becomes
+ * the length.  Returns 0, -EINVAL, -ECHILD, or -ENOENT if it does not. */
+int em_cluster_address(em_cluster *cluster, struct sockaddr *address,
+                       socklen_t *size);
+
+/* Replace the workers, one slot after the other: a new one is ready before the
+ * old one is asked to stop and no longer gets connections.  The first that ends
+ * or is not ready in time ends the reload with an 'error' (-ECONNABORTED or
+ * -ETIMEDOUT), and all others stay; else 'reload' follows.  Slots that were
+ * given up are tried again.  Returns 0, -EINVAL, -EALREADY, -ESHUTDOWN once it
+ * was stopped, -ENOMEM, or -ECHILD. */
+int em_cluster_reload(em_cluster *cluster);
+
+/* Listen no more, let the workers have what is there, and ask them to stop;
+ * those that did not end after drain_ms are killed.  Returns 0, also again,
+ * -EINVAL, or -ECHILD. */
+int em_cluster_stop(em_cluster *cluster);
+
+/* Kill what still runs, reap it, and close everything; legal inside every
+ * callback.  NULL is ignored. */
+void em_cluster_free(em_cluster *cluster);
+
+EM_END_DECLS
+
 #endif
