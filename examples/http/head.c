@@ -227,6 +227,18 @@ static int read_expect(struct head *head, struct span value)
     return 0;
 }
 
+/* http-parser lets control characters other than CR, LF and NUL through. */
+static bool is_text(struct span value)
+{
+    size_t i;
+
+    for (i = 0; i < value.size; i++)
+        if (((unsigned char)value.at[i] < ' ' && value.at[i] != '\t') ||
+            value.at[i] == 127)
+            return false;
+    return true;
+}
+
 static struct span trimmed(struct span value)
 {
     while (value.size > 0 && (value.at[value.size - 1] == ' ' ||
@@ -243,7 +255,7 @@ static int read_header(struct head *head, struct header *header)
     if (!header->value.at)
         header->value = (struct span){ "", 0 };
     header->value = trimmed(header->value);
-    if (!is_token(name))
+    if (!is_token(name) || !is_text(header->value))
         return HTTP_STATUS_BAD_REQUEST;
     if (name.size == 4 && span_is(name, "host"))
         return read_host(head, header->value);

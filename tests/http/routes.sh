@@ -1,0 +1,117 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# Part of check-http: who gets a connection.
+
+# distinct URL N [OPTION...]: how many processes answer N connections.
+distinct() {
+    local i address=$1 count=$2
+    shift 2
+    for ((i = 0; i < count; i++)); do
+        get "$@" "$address"
+    done | process | sort -u | wc -l
+}
+
+one_peer_one_worker() {
+    [ "$(distinct "$url/" 20)" = 1 ]
+}
+
+peers_are_spread() {
+    local i
+    for i in {1..40}; do
+        get --interface "127.0.0.$i" "$url/"
+    done >"$temp/answers"
+    [ "$(process <"$temp/answers" | sort -u | wc -l)" = 2 ] &&
+        [ "$(number <"$temp/answers" | xargs)" = "$(seq -s ' ' 21 60)" ]
+}
+
+workers_are_nobody() {
+    local pid
+    [ "$(id -u)" = 0 ] || return 0
+    pid=$(get "$url/" | process)
+    [ "$(stat -c %U "/proc/$pid")" = nobody ] &&
+        grep -q '^Groups:[[:space:]]*\(65534 *\)\?$' "/proc/$pid/status"
+}
+
+# Neither has a worker a listening socket.
+workers_do_not_listen() {
+    local pid inodes
+    pid=$(get "$url/" | process)
+    inodes=$(awk -v port=":$(printf '%04X' "$port")" \
+        '$4 == "0A" && index($2, port) { print "socket:[" $10 "]" }' \
+        /proc/net/tcp)
+    [ -n "$inodes" ] && ! find "/proc/$pid/fd" -printf '%l\n' | grep -qF "$inodes"
+}
+
+goes_to() {
+    local got
+    got=$(get "${@:2}" | process)
+    [ -n "$got" ] && [ "$got" = "$1" ]
+}
+
+slot_process() {
+    get "$url/_status.json" "$@" | sed -n "s/.*\"pid\": \([0-9]*\), \"slot\": $1,.*/\1/p"
+}
+
+listens_on_a_path() {
+    rm -f "$temp/out"
+    "$server" --listen "unix:$temp/socket" --workers 1 >"$temp/out" \
+        2>"$temp/err" &
+    master=$!
+    within 20 grep -q '^listening on unix:' "$temp/out" &&
+        get --unix-socket "$temp/socket" http://a/ | grep -q '^process='
+}
+
+check 'a server starts' start --route ip-hash
+check 'ip-hash: one peer, one worker' one_peer_one_worker
+check 'ip-hash: peers are spread, and numbered together' peers_are_spread
+check 'workers are nobody' workers_are_nobody
+check 'workers do not listen' workers_do_not_listen
+check 'a handed-over connection keeps alive' \
+    [ "$(get "$url/" "$url/" "$url/" | process | uniq -c | wc -l)" = 1 ]
+check 'a server ends when it is told to' stop
+
+for how in round-robin least-busy; do
+    check "a server starts with $how" start --route "$how"
+    check "$how: all workers have some" [ "$(distinct "$url/" 10)" = 2 ]
+    check 'a server ends when it is told to' stop
+done
+
+cat >"$temp/table" <<'END'
+# paths
+/a    0
+/a/b  1
+*     1
+END
+check 'a server starts with a table of paths' \
+    start --route path --table "$temp/table"
+first=$(get "$url/a" | process)
+second=$(get "$url/" | process)
+check 'a path has its worker' goes_to "$first" "$url/a/c"
+check 'the longest prefix counts' goes_to "$second" "$url/a/b?c"
+check 'they are two workers' [ "$first" != "$second" ]
+check 'what is no request is refused by a worker' refuses 400 'abc\r\n\r\n'
+check 'a request may come byte by byte' eval '
+    exec 3<>"/dev/tcp/127.0.0.1/$port"
+    for byte in G E T " " / a " " H T T P / 1 . 1 $"\r" $"\n"; do
+        printf %b "$byte" >&3
+    done
+    printf "Host: a\r\nConnection: close\r\n\r\n" >&3
+    goes_to "$first" file:///dev/null || [ "$(timeout 20 cat <&3 | process)" = "$first" ]
+    r=$?; exec 3<&- 3>&-; [ "$r" = 0 ]'
+check 'a server ends when it is told to' stop
+
+printf 'a.example 0\nB.example 1\n' >"$temp/table"
+check 'a server starts with a table of hosts' \
+    start --route host --table "$temp/table"
+first=$(get -H 'Host: a.example' "$url/" | process)
+second=$(get -H 'Host: b.example:80' "$url/" | process)
+check 'a host has its worker' goes_to "$first" -H 'Host: A.example' "$url/"
+check 'they are two workers' [ -n "$second" ] && [ "$first" != "$second" ]
+check 'a host that nobody serves is refused' [ -z "$(get "$url/")" ]
+check 'a server ends when it is told to' stop
+
+printf 'a x\n' >"$temp/table"
+check 'a table with nonsense is refused' eval \
+    '! "$server" --route path --table "$temp/table" 2>/dev/null'
+check 'a server listens on a path' listens_on_a_path
+check 'a server ends when it is told to' stop
