@@ -161,6 +161,8 @@ void answer_status(struct exchange *exchange, unsigned status,
 
 void answer_refusal(struct exchange *exchange, unsigned status)
 {
+    if (exchange->on_abort)
+        exchange->on_abort(exchange);
     figure_add(&exchange->connection->server->figures->refused, 1);
     exchange->last = exchange->refused = true;
     answer_status(exchange, status, NULL);

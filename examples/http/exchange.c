@@ -40,7 +40,7 @@ void exchange_next(struct exchange *exchange)
     exchange->body_room = NULL;
     exchange->on_abort = NULL;
     exchange->on_room = NULL;
-    exchange->relay = NULL;
+    exchange->by = NULL;
     exchange->status = 0;
     exchange->number = 0;
     exchange->head.method = HTTP_GET;

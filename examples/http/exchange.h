@@ -16,7 +16,6 @@
 
 struct connection;
 struct exchange;
-struct relay;
 struct server;
 
 enum { OUT_SIZE = 16384, OUT_ROOM = 1024, IN_ROOM = 16384 };
@@ -65,7 +64,7 @@ struct exchange {
     exchange_body_room_fn *body_room;
     exchange_abort_fn *on_abort;
     exchange_room_fn *on_room;
-    struct relay *relay;
+    void *by; /* its state */
 
     /* The answer. */
     unsigned status;

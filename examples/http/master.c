@@ -146,6 +146,21 @@ static void reread_table(struct master *master)
     master->table = table;
 }
 
+/* Names are looked up as root, and again for those who come next. */
+static int look_up(struct setting *setting)
+{
+    struct upstreams upstreams = { 0 };
+    int r = 0;
+
+    if (setting->options.proxy)
+        r = upstreams_read(&upstreams, setting->options.proxy);
+    if (r < 0)
+        complain(setting->options.proxy, r);
+    else
+        setting->upstreams = upstreams;
+    return r;
+}
+
 static void on_hangup(em_source *source, int signo, void *data)
 {
     struct master *master = data;
@@ -154,6 +169,7 @@ static void on_hangup(em_source *source, int signo, void *data)
     (void)source, (void)signo;
     reopen_log(master);
     reread_table(master);
+    (void)look_up(&master->setting);
     r = em_cluster_reload(master->cluster);
     if (r < 0)
         complain("reload", r);
@@ -229,7 +245,7 @@ static int prepare(struct master *master)
     if (r == 0 && options->table)
         r = table_read(options->table, options->by, options->workers,
                        &master->table);
-    return r;
+    return r < 0 ? r : look_up(&master->setting);
 }
 
 static int make_cluster(struct master *master)
