@@ -30,6 +30,8 @@ need_to_build() {
     need libc6-dev test -e "$(gcc -print-file-name=crt1.o 2>/dev/null)"
     need pkg-config pkg-config --version
     need check pkg-config --exists 'check >= 0.15'
+    need curl curl --version
+    need libhttp-parser-dev test -e /usr/include/http_parser.h
     need libssl-dev pkg-config --exists 'libcrypto >= 3.0'
 }
 
