@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Connection: see connection.h. */
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -330,14 +329,6 @@ static void on_ready(em_source *source, int fd, unsigned events, void *data)
 
 /* --- beginning, and patience --- */
 
-static void take_peer(struct connection *connection, const em_connection *from)
-{
-    if (from->peer.ss_family == AF_INET)
-        memcpy(&connection->peer, &from->peer, sizeof(struct sockaddr_in));
-    else if (from->peer.ss_family == AF_INET6)
-        memcpy(&connection->peer, &from->peer, sizeof(struct sockaddr_in6));
-}
-
 /* What the master has read to route by comes first. */
 static bool take_bytes(struct connection *connection, const em_connection *from)
 {
@@ -366,7 +357,7 @@ void connection_start(struct server *server, em_connection *arrival)
     connection->phase = PHASE_HEAD;
     connection->since = em_loop_now(server->loop);
     TAILQ_INSERT_TAIL(&server->waiting[PHASE_HEAD], connection, entry);
-    take_peer(connection, arrival);
+    peer_set(&connection->peer, arrival);
     arrival->fd = -1;
     if (arrival->size == 0)
         read_all(connection);
@@ -390,17 +381,4 @@ void connection_time_out(struct connection *connection)
     }
     exchange->head.method = HTTP_GET;
     answer_refusal(exchange, HTTP_STATUS_REQUEST_TIMEOUT);
-}
-
-const char *connection_peer(const struct connection *connection, char *text,
-                            size_t size)
-{
-    const struct sockaddr_in *in4 = (const void *)&connection->peer;
-    const struct sockaddr_in6 *in6 = &connection->peer;
-
-    if (in6->sin6_family == AF_INET)
-        return inet_ntop(AF_INET, &in4->sin_addr, text, (socklen_t)size);
-    if (in6->sin6_family == AF_INET6)
-        return inet_ntop(AF_INET6, &in6->sin6_addr, text, (socklen_t)size);
-    return "unix";
 }

@@ -8,11 +8,11 @@
 #ifndef HTTP_CONNECTION_H
 #define HTTP_CONNECTION_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 
 #include "exchange.h"
+#include "peer.h"
 #include "server.h"
 
 struct connection {
@@ -21,7 +21,7 @@ struct connection {
     struct exchange *exchange; /* NULL while it is idle */
     em_source *source;         /* NULL: not watched yet */
     uint64_t since;            /* when it began to wait, in the loop's ms */
-    struct sockaddr_in6 peer;  /* or in; or neither */
+    union peer peer;
     int fd;
     uint8_t phase;
     uint8_t events; /* what source waits for */
@@ -42,9 +42,5 @@ void connection_close(struct connection *connection);
 
 /* Waited for too long. */
 void connection_time_out(struct connection *connection);
-
-/* The peer's address; "unix" if it has none. */
-const char *connection_peer(const struct connection *connection, char *text,
-                            size_t size);
 
 #endif

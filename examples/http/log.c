@@ -125,7 +125,7 @@ static size_t format(char *line, const struct connection *connection)
     size_t n;
 
     n = (size_t)sprintf(line, "%s ",
-                        connection_peer(connection, peer, sizeof(peer)));
+                        peer_text(&connection->peer, peer, sizeof(peer)));
     n += put_time(line + n);
     n += (size_t)sprintf(
         line + n, " \"%s ",

@@ -545,7 +545,7 @@ void proxy_request(struct proxy *proxy, struct exchange *exchange)
     if (relay)
         relay->out_end = rewrite_request(
             &exchange->head,
-            connection_peer(exchange->connection, peer, sizeof(peer)),
+            peer_text(&exchange->connection->peer, peer, sizeof(peer)),
             relay->out, relay->out_size - RELAY_BODY);
     if (!relay || relay->out_end == 0) {
         if (relay)
