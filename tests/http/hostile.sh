@@ -42,7 +42,7 @@ smuggling() {
 codings() {
     local value
     for value in xchunked identity 'gzip, chunked' 'chunked, identity' \
-        chunked, '"chunked"'; do
+        'chunked,' '"chunked"'; do
         check "coding $value is not let through" is_refused_coding "$value"
     done
 }
@@ -119,7 +119,7 @@ heads() {
     bad 431 'endless lines' "GET / HTTP/1.1\r\nHost: a\r\n$many"
 }
 
-# Two bytes a second would take a minute; others are served meanwhile.
+# Others are served meanwhile.
 slow_head_is_refused() {
     local answer
     exec 3<>"/dev/tcp/127.0.0.1/$port"

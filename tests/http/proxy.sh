@@ -16,12 +16,8 @@ stop_behind() {
     kill -TERM "$upstream" && wait "$upstream"
 }
 
-# echo_server ANSWER...: a server for one connection that keeps what it was sent
-# in $temp/seen and gives the answer, a format of printf.  bash cannot listen.
-can_listen() {
-    command -v python3 >/dev/null
-}
-
+# A server that keeps the head it was sent in $temp/seen and gives one answer, a
+# few bytes at a time.  bash cannot listen.
 cat >"$temp/echo.py" <<'END'
 import socket, sys, time
 listener = socket.create_server(("127.0.0.1", 0))
@@ -131,7 +127,7 @@ check 'many have it at once' many_are_whole
 check 'the server behind ends' stop_behind
 check 'a proxy ends when it is told to' stop
 
-if can_listen; then
+if command -v python3 >/dev/null; then
     check 'chunks are passed on' start_echo \
         'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Hop: a\r\nConnection: x-hop\r\n\r\n5\r\nhello\r\n0\r\n\r\n'
     check 'to HTTP/1.1' [ "$(get "$url/")" = hello ]
@@ -166,4 +162,6 @@ if can_listen; then
     check 'an upstream says nothing' start_echo hang --proxy-timeout 500
     check '504' [ "$(code_of "$url/")" = 504 ]
     check 'the end' stop_echo
+else
+    echo 'not tested here: upstreams that misbehave, for want of python3'
 fi
