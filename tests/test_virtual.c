@@ -23,7 +23,7 @@ static void begin(void)
 static void note(em_source *source, void *data)
 {
     mark(data);
-    mark_number((long)em_loop_now(em_source_loop(source)));
+    mark_number((long long)em_loop_now(em_source_loop(source)));
 }
 
 TEST(hours_pass_at_once_and_in_order)
@@ -60,7 +60,7 @@ static void post_to_itself(em_loop *of, void *data)
 {
     int *left = data;
 
-    mark_number((long)em_loop_now(of));
+    mark_number((long long)em_loop_now(of));
     if (--*left > 0)
         assert_ok(em_loop_post(of, post_to_itself, data));
 }

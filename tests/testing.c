@@ -35,11 +35,11 @@ void mark(const char *word)
                    word);
 }
 
-void mark_number(long number)
+void mark_number(long long number)
 {
     char word[32];
 
-    (void)snprintf(word, sizeof(word), "%ld", number);
+    (void)snprintf(word, sizeof(word), "%lld", number);
     mark(word);
 }
 

@@ -45,7 +45,7 @@
 /* The story of a test in one line: every mark adds a word, assert_marks
  * compares all of them and starts anew.  For one thread at a time. */
 void mark(const char *word);
-void mark_number(long number);
+void mark_number(long long number);
 #define assert_marks(story) ck_assert_str_eq(take_marks(), story)
 const char *take_marks(void);
 

@@ -49,7 +49,7 @@ static size_t bucket_mask(const em__extra *extra)
 static em__event *look_up(const em__extra *extra, const em__key *key)
 {
     const size_t mask = bucket_mask(extra);
-    size_t i = key->hash & mask;
+    size_t i = (size_t)key->hash & mask;
     em__event *event;
 
     for (; (event = extra->buckets[i].event); i = (i + 1) & mask) {
@@ -168,7 +168,7 @@ static void insert(em__extra *extra, em__event *event)
 {
     const uint64_t hash = em__name_of(event->name)->hash;
     const size_t mask = bucket_mask(extra);
-    size_t i = hash & mask;
+    size_t i = (size_t)hash & mask;
 
     while (extra->buckets[i].event)
         i = (i + 1) & mask;
