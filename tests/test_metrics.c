@@ -91,9 +91,10 @@ TEST(posted_events_are_counted_as_posts_where_they_are_delivered)
 TEST(waiting_is_counted_as_idle)
 {
     assert_ok(em_loop_new(NULL, &loop));
-    assert_ok(em_loop_add_timer(loop, 10, 0, note_timer, NULL, NULL));
-    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
-    ck_assert_uint_gt(counts().idle_us, 0);
+    do { /* a slow machine may come too late to wait */
+        assert_ok(em_loop_add_timer(loop, 10, 0, note_timer, NULL, NULL));
+        assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    } while (counts().idle_us == 0);
     em_loop_free(loop);
 }
 
