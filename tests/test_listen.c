@@ -370,6 +370,33 @@ static void remove_then_emit(em_emitter *e, void *arg, void *data)
     mark("out");
 }
 
+static void add_and_use_up(em_emitter *e, void *arg, void *data)
+{
+    (void)arg;
+    assert_error(1, em_off_data(e, data));
+    assert_ok(em_listen(e, "data",
+                        EM_OPTIONS(em_listen_options, .fn = note, .data = "x",
+                                   .free_data = note_free, .once = true),
+                        NULL));
+    ck_assert(em_emit(e, "data", NULL));
+    mark("out");
+}
+
+TEST(a_snapshot_frees_what_was_used_up_inside_an_emit_that_nobody_heard)
+{
+    em_emitter e;
+
+    init(&e);
+    assert_ok(em_emitter_set_flags(&e, EM_SNAPSHOT));
+    assert_ok(em_on(&e, EM_ANY, add_and_use_up, "any"));
+    assert_ok(em_on(&e, "data", note, "y"));
+    assert_ok(em_off(&e, "data", note, "y"));
+    ck_assert(!em_emit(&e, "data", NULL));
+    assert_marks("x out free x");
+    em_unref(&e);
+    assert_marks("freed");
+}
+
 TEST(an_emit_that_begins_after_a_removal_does_not_see_it_in_a_snapshot)
 {
     em_emitter e;
@@ -620,6 +647,7 @@ SUITE("listen", a_handle_removes_its_listener_once,
       an_owner_may_go_while_its_listener_is_announced,
       an_owner_must_live_and_be_of_the_same_loop,
       a_snapshot_calls_what_was_removed_and_holds_its_data_that_long,
+      a_snapshot_frees_what_was_used_up_inside_an_emit_that_nobody_heard,
       an_emit_that_begins_after_a_removal_does_not_see_it_in_a_snapshot,
       a_once_used_up_by_an_inner_emit_stays_used_up_in_a_snapshot,
       a_snapshot_survives_the_removal_of_everything,

@@ -181,7 +181,9 @@ static void emit_aside(em_emitter *emitter, em__core *core, em__kind kind,
 
 /* The event's own frame is begun before EM_ANY is told, since what is added
  * from then on waits, and after EM_ERROR_MONITOR was: for Node that is another
- * emit.  'error' is handled if a listener is left when all that is over. */
+ * emit.  'error' is handled if a listener is left when all that is over.  What
+ * EM_ANY added to an event without listeners, and an inner emit used up, is
+ * kept until this one is over, though nobody heard it. */
 static bool emit_watched(em_emitter *emitter, em__core *core, em__event *event,
                          const char *name, void *arg)
 {
@@ -202,7 +204,7 @@ static bool emit_watched(em_emitter *emitter, em__core *core, em__event *event,
     if (kind == EM__ERROR)
         heard = event && (event->live > 0 || event->held);
     run(emitter, &frame, event, arg);
-    if (!heard && !em__dying(emitter)) {
+    if (!heard && !(event && event->held) && !em__dying(emitter)) {
         em__pop(core, &frame);
         return unheard(emitter, name, arg);
     }
