@@ -267,6 +267,13 @@ bool on_epoll(void)
     return poller && strcmp(poller, "epoll") == 0;
 }
 
+bool emulated(void)
+{
+    const char *emulator = getenv("EMITTER_TESTS_EMULATED");
+
+    return emulator && *emulator;
+}
+
 static int run_once(const char *name, const TTest *const *tests, size_t count)
 {
     Suite *suite = suite_create(name);

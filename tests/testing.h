@@ -82,6 +82,9 @@ void restore_descriptors(void);
  * each poller that is built in. */
 bool on_epoll(void);
 
+/* Whether a user-mode emulator runs this, as scripts/cross says. */
+bool emulated(void);
+
 /* What fn writes to stderr in a child, where it must call abort. */
 const char *stderr_of_abort(void (*fn)(void));
 
