@@ -11,6 +11,7 @@
 
 #include <config.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 
@@ -225,8 +226,10 @@ static void kick(em_group *group)
 void em__group_left(em_baton *baton, int status)
 {
     em__full *full = em__baton_full(baton);
-    em_group *group = full->group;
+    em_group *group;
 
+    assert(full); /* as every member is */
+    group = full->group;
     em__list_remove(&full->member);
     group->under_way--;
     note_result(group, status);

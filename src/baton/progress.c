@@ -9,6 +9,7 @@
 
 #include <config.h>
 
+#include <assert.h>
 #include <errno.h>
 
 #include "baton/internal.h"
@@ -41,6 +42,7 @@ static void deliver(em_loop *loop, em__mail *mail, em__delivery how)
     item sent = *em__container(mail, item, mail);
     em__full *full = em__baton_full(sent.baton);
 
+    assert(full); /* or it could not have sent anything */
     em__block_return(sent.baton->pool, EM__PLAIN_BLOCK,
                      em__container(mail, item, mail));
     if (how == EM__FORKED)

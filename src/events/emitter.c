@@ -115,9 +115,11 @@ static em_listener *collect_all(em__core *core)
     em_listener **last = &first;
     uint32_t i;
 
-    if (!extra || !extra->order)
+    if (!extra || !extra->order) {
         (void)collect(&core->first, last);
-    for (i = 0; extra && i < extra->used; i++) {
+        return first;
+    }
+    for (i = 0; i < extra->used; i++) {
         if (extra->order[i])
             last = collect(extra->order[i], last);
     }

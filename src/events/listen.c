@@ -7,6 +7,7 @@
 
 #include <config.h>
 
+#include <assert.h>
 #include <errno.h>
 
 #include "base/options.h"
@@ -218,12 +219,13 @@ static int listen_owned(em_emitter *emitter, const char *event,
                         bool once)
 {
     em_emitter *owner = em_ref(options->owner);
+    em__bound *bound = em__listener_bound(listener);
     em__core *core = em__core_make(owner);
     int r = -ENOMEM;
 
+    assert(bound); /* since it has an owner */
     if (core && em__extra_make(core)) {
-        em__list_append(&core->extra->owned,
-                        &em__listener_bound(listener)->owned);
+        em__list_append(&core->extra->owned, &bound->owned);
         r = em__listen(emitter, event, options->fn, options->data, listener,
                        once, options->prepend);
     } else {

@@ -101,7 +101,7 @@ int em_source_set_timer(em_source *source, uint64_t after_ms, uint64_t every_ms)
     int r;
 
     __builtin_prefetch(source, 1);
-    __builtin_prefetch((const char *)source + LINE, 1);
+    __builtin_prefetch((const void *)((uintptr_t)source + LINE), 1);
     now = em__sys_now_us();
     if (!source || source->kind != EM__SOURCE_TIMER || source->removed)
         return -EINVAL;
