@@ -503,10 +503,37 @@ TEST(a_home_may_be_run_by_another_thread)
     tear_down();
 }
 
+static void let_the_loop_end(em_emitter *e)
+{
+    (void)e;
+    em_loop_unref(loop);
+}
+
+static void *drop_it(void *data)
+{
+    em_unref(data);
+    return NULL;
+}
+
+TEST(the_last_reference_dropped_elsewhere_wakes_the_loop_to_destroy_it)
+{
+    pthread_t thread;
+    em_emitter e;
+
+    set_up();
+    em_emitter_init(&e, loop, let_the_loop_end);
+    em_loop_ref(loop);
+    ck_assert_int_eq(pthread_create(&thread, NULL, drop_it, &e), 0);
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    tear_down();
+}
+
 SUITE("post", posts_are_emitted_in_order_on_the_loop, a_post_holds_the_emitter,
       posts_of_a_freed_loop_are_not_emitted_but_freed,
       a_post_needs_a_loop_a_live_emitter_and_memory,
       a_forked_child_cannot_post_to_the_loop_of_its_parent,
+      the_last_reference_dropped_elsewhere_wakes_the_loop_to_destroy_it,
       four_threads_may_post_while_the_owner_adds_and_removes,
       a_listener_with_a_home_is_called_there_and_counts_as_any_other,
       a_waiting_call_holds_the_emitter,

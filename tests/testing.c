@@ -111,7 +111,7 @@ void fail_allocation(unsigned long nth)
 bool allocation_failed(void)
 {
     atomic_store(&allocations_left, 0);
-    return atomic_exchange(&allocation_refused, false);
+    return count_failure(atomic_exchange(&allocation_refused, false), "a");
 }
 
 size_t blocks_in_use(void)

@@ -85,6 +85,10 @@ bool on_epoll(void);
 /* Whether a user-mode emulator runs this, as scripts/cross says. */
 bool emulated(void);
 
+/* A byte for each failure that came to pass, for whoever counts them over all
+ * tests, which are processes.  Returns failed. */
+bool count_failure(bool failed, const char *kind);
+
 /* What fn writes to stderr in a child, where it must call abort. */
 const char *stderr_of_abort(void (*fn)(void));
 
