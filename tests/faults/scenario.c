@@ -282,14 +282,16 @@ static bool is_settled(const char *what, int accepted, int came_back)
 
 static bool settle(void)
 {
-    return is_settled("batons", in.batons, out.batons) &
-           is_settled("posts", in.posts, out.posts) &
-           is_settled("timers", in.timers, out.timers) &
-           is_settled("readers", in.readers, out.readers) &
-           is_settled("children", in.children, out.children) &
-           is_settled("notices", in.notices, out.notices) &
-           is_settled("signals", in.signals, out.signals) &
-           is_settled("groups", in.groups, out.groups);
+    bool fine = is_settled("batons", in.batons, out.batons);
+
+    fine = is_settled("posts", in.posts, out.posts) && fine;
+    fine = is_settled("timers", in.timers, out.timers) && fine;
+    fine = is_settled("readers", in.readers, out.readers) && fine;
+    fine = is_settled("children", in.children, out.children) && fine;
+    fine = is_settled("notices", in.notices, out.notices) && fine;
+    fine = is_settled("signals", in.signals, out.signals) && fine;
+    fine = is_settled("groups", in.groups, out.groups) && fine;
+    return fine;
 }
 
 static void prepare(void)

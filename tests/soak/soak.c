@@ -224,14 +224,14 @@ static bool flat(const char *what, long before, long highest, long slack)
 static bool settle(void)
 {
     long limit = sysconf(_SC_NPROCESSORS_ONLN) + 16;
+    bool fine = same("batons", &in.batons, &out.batons);
 
-    return same("batons", &in.batons, &out.batons) &
-           same("posts", &in.posts, &out.posts) &
-           same("timers", &in.timers, &out.timers) &
-           same("emits", &in.emits, &out.emits) &
-           flat("kB", first.memory_kb, most.memory_kb, SLACK_KB) &
-           flat("fds", first.fds, most.fds, 0) &
-           flat("threads", first.threads, most.threads, limit);
+    fine = same("posts", &in.posts, &out.posts) && fine;
+    fine = same("timers", &in.timers, &out.timers) && fine;
+    fine = same("emits", &in.emits, &out.emits) && fine;
+    fine = flat("kB", first.memory_kb, most.memory_kb, SLACK_KB) && fine;
+    fine = flat("fds", first.fds, most.fds, 0) && fine;
+    return flat("threads", first.threads, most.threads, limit) && fine;
 }
 
 int main(void)
