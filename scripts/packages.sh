@@ -43,15 +43,17 @@ have_redis() {
 # The tests' servers.  Those packages that are servers start them, now and at
 # every boot, and a policy-rc.d or a runlevel of ours would hinder the first
 # only: nobody who wanted tests wanted that.  redis-tools starts nothing, and
-# its redis-check-rdb is the program redis-server under another name.  nginx has
-# no such package, so it is only unpacked, below build/; it needs no library
-# that the other packages did not bring.
+# its redis-check-rdb is the program redis-server under another name.  nginx and
+# nats-server have no such package, so they are only unpacked, below build/; they
+# need no library that the other packages did not bring.
 need_to_test() {
     need_to_build
     PATH=$PATH:/usr/sbin:$servers/usr/sbin
     need libcurl4-openssl-dev pkg-config --exists libcurl
     need libhiredis-dev pkg-config --exists hiredis
+    need libnats-dev pkg-config --exists 'libnats >= 3.4'
     need redis-tools have_redis
+    need_unpacked nats-server nats-server --version
     need_unpacked nginx nginx -v
 }
 
