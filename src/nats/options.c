@@ -8,6 +8,9 @@
 
 #include "nats/internal.h"
 
+/* What one call into the system reads, at most, and one turn delivers. */
+enum { READ_SIZE = 128 * 1024 };
+
 static const struct {
     natsStatus status;
     int error;
@@ -111,6 +114,8 @@ static natsStatus set_behaviour(natsOptions *options, const em_nats_options *o)
     int64_t wait = (int64_t)or_default(o->reconnect_ms, 250);
     natsStatus s = natsOptions_SetSendAsap(options, true);
 
+    if (s == NATS_OK)
+        s = natsOptions_SetIOBufSize(options, READ_SIZE);
     if (s == NATS_OK)
         s = natsOptions_SetNoEcho(options, true);
     if (s == NATS_OK)

@@ -18,7 +18,7 @@
 enum { OVERHEAD = 24 };
 
 /* From this much on it is offered to the system within the turn. */
-enum { CHUNK = 32 * 1024 };
+enum { CHUNK = 64 * 1024 };
 
 typedef struct waiting {
     em__list link;

@@ -121,14 +121,22 @@ void em__nats_subscribe_all(em_nats *nats)
     }
 }
 
-static bool next(em__nats_sub *sub, natsMsg **ret)
+/* Only what came by now: nothing comes while this goes on.  To ask before each
+ * message would take the subscription's lock twice for it. */
+static void deliver_sub(em__nats_sub *sub)
 {
     uint64_t queued = 0;
+    natsMsg *message;
 
-    return !sub->gone && sub->handle &&
-           natsSubscription_QueuedMsgs(sub->handle, &queued) == NATS_OK &&
-           queued > 0 &&
-           natsSubscription_NextMsg(ret, sub->handle, 0) == NATS_OK;
+    if (!sub->handle ||
+        natsSubscription_QueuedMsgs(sub->handle, &queued) != NATS_OK)
+        return;
+    for (; queued > 0 && !sub->gone; queued--) {
+        if (natsSubscription_NextMsg(&message, sub->handle, 0) != NATS_OK)
+            return;
+        sub->fn(sub, message);
+        natsMsg_Destroy(message);
+    }
 }
 
 /* Subscriptions that listeners take off stay linked until the end, so that the
@@ -136,16 +144,13 @@ static bool next(em__nats_sub *sub, natsMsg **ret)
 void em__nats_deliver(em_nats *nats)
 {
     em__list *node;
-    natsMsg *message;
 
     nats->delivering = true;
     for (node = nats->subs.next; node != &nats->subs; node = node->next) {
         em__nats_sub *sub = em__container(node, em__nats_sub, link);
 
-        while (next(sub, &message)) {
-            sub->fn(sub, message);
-            natsMsg_Destroy(message);
-        }
+        if (!sub->gone)
+            deliver_sub(sub);
     }
     nats->delivering = false;
     if (nats->state >= EM__NATS_ENDING)
