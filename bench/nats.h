@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Nats: what the implementations of messages through a nats-server share. */
+
+#ifndef BENCH_NATS_H
+#define BENCH_NATS_H
+
+#include "bench.h"
+
+enum { NATS_SIZE = 64 }; /* bytes of a message */
+
+/* A server for this measurement, which ends with its process; its URL is valid
+ * until then.  Returns 0 or a negative errno. */
+int nats_start(const char **url);
+void nats_stop(void);
+
+bench_fn nats_em_setup, nats_em_run, nats_em_teardown;
+bench_fn nats_floor_setup, nats_floor_run, nats_floor_teardown;
+
+#endif
