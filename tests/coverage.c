@@ -9,20 +9,29 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "testing.h"
+
 void __gcov_dump(void);
 void __real__exit(int status) __attribute__((noreturn));
 void __real_abort(void) __attribute__((noreturn));
 void __wrap__exit(int status) __attribute__((noreturn));
 void __wrap_abort(void) __attribute__((noreturn));
 
+/* It opens files by the calls that tests make fail. */
+static void write_counters(void)
+{
+    fail_no_call();
+    __gcov_dump();
+}
+
 void __wrap__exit(int status)
 {
-    __gcov_dump();
+    write_counters();
     __real__exit(status);
 }
 
 void __wrap_abort(void)
 {
-    __gcov_dump();
+    write_counters();
     __real_abort();
 }

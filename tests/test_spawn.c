@@ -151,7 +151,7 @@ static int say_own(em_loop *own, em_worker *parent, void *data)
 
     (void)own, (void)data;
     if (!getcwd(directory, sizeof(directory)) ||
-        getrlimit(RLIMIT_FSIZE, &files) < 0 ||
+        getrlimit(RLIMIT_MEMLOCK, &files) < 0 ||
         getrlimit(RLIMIT_CORE, &core) < 0 ||
         sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
         return 1;
@@ -176,7 +176,7 @@ static uint64_t first_cpu(void)
 TEST(directory_priority_limits_processors_and_environment_are_set)
 {
     static char *const env[] = { "NONE=1", NULL };
-    const em_limit limits[] = { { RLIMIT_FSIZE, 50, 60 },
+    const em_limit limits[] = { { RLIMIT_MEMLOCK, 50, 60 },
                                 { RLIMIT_CORE, 0, 0 } };
     char expected[128];
 
