@@ -136,6 +136,9 @@ static const bench_measure a_large_one[] = {
     { "ms", BENCH_WALL, 1e6 }, { "peak-MiB", BENCH_VALUE, 1024 * 1024 }, { 0 }
 };
 
+static const bench_measure a_process[] = { { "private-KiB", BENCH_VALUE, 1024 },
+                                           { 0 } };
+
 static const bench_parameter trips[] = {
     { .name = "64/one-cpu", .count = 20000, .size = 64, .one_cpu = true },
     { .name = "64/two-cpus", .count = 20000, .size = 64 },
@@ -159,6 +162,9 @@ static const bench_parameter larges[] = {
     { .name = "64MiB/two-cpus", .count = 4, .size = LARGE },
     { 0 },
 };
+
+static const bench_parameter processes[] = { { .name = "forked", .count = 1 },
+                                             { 0 } };
 
 static const bench_implementation travellers[] = {
     { .name = "libemitter", .role = BENCH_OURS, .run = trip_em },
@@ -187,11 +193,18 @@ static const bench_implementation copiers[] = {
     { 0 },
 };
 
+static const bench_implementation idlers[] = {
+    { .name = "libemitter", .role = BENCH_OURS, .run = idle_em },
+    { .name = "fork", .role = BENCH_FLOOR, .run = idle_fork },
+    { 0 },
+};
+
 static const bench_subject subjects[] = {
     { "worker-trip", a_trip, trips, travellers },
     { "worker-one-way", a_message, streams, streamers },
     { "worker-descriptors", a_descriptor, passes, passers },
     { "worker-large", a_large_one, larges, copiers },
+    { "worker-idle", a_process, processes, idlers },
     { 0 },
 };
 

@@ -34,5 +34,6 @@ bench_fn trip_em, trip_uv, trip_epoll;
 bench_fn stream_em, stream_uv, stream_write;
 bench_fn pass_em, pass_uv, pass_one, pass_sixteen, pass_node;
 bench_fn large_em, large_copy;
+bench_fn idle_em, idle_fork;
 
 #endif
