@@ -206,7 +206,11 @@ TEST(every_call_that_fails_is_told)
         "fork",  "socketpair",        "dup2",   "setrlimit", "nice", "chdir",
         "prctl", "sched_setaffinity", "waitid", NULL
     };
+#ifdef EM_COVERAGE /* gcov too opens files, before a program is executed */
+    static const char *const executed[] = { "execve", "prctl", NULL };
+#else
     static const char *const executed[] = { "execve", "open", "prctl", NULL };
+#endif
     static const char *const threads[] = { "socketpair", "pthread_create",
                                            "sched_setaffinity", NULL };
     static char *const env[] = { "ROLE=rest", NULL };

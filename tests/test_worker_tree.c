@@ -50,19 +50,28 @@ static int report_disconnect(em_loop *own, em_worker *parent, void *data)
     return em_loop_run(own, EM_RUN_DEFAULT) == 0 ? 4 : 1;
 }
 
-static void ignore(em_source *source, int signo, void *data)
+static void note_signal(em_source *source, int signo, void *data)
 {
-    (void)source, (void)signo, (void)data;
+    (void)source, (void)signo;
+    *(bool *)data = true;
 }
 
+/* The signal comes before the end of the channel is seen, or after: then what
+ * catches it has to be there still. */
 static int catch_signal(em_loop *own, em_worker *parent, void *data)
 {
+    bool caught = false;
     em_source *source;
+    int r;
 
-    if (em_loop_add_signal(own, SIGTERM, ignore, NULL, &source) < 0)
+    if (em_loop_add_signal(own, SIGTERM, note_signal, &caught, &source) < 0)
         return 1;
     em_source_unref(source);
-    return report_disconnect(own, parent, data);
+    r = report_disconnect(own, parent, data);
+    em_source_ref(source);
+    while (!caught)
+        (void)em_loop_run(own, EM_RUN_ONCE);
+    return r;
 }
 
 /* Has a worker of its own. */

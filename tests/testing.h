@@ -74,7 +74,7 @@ enum { PRETEND = -1 };
 /* The same for all its calls from now on; NULL: none. */
 void fail_every_call(const char *function, int error);
 
-/* None from now on; what call_failed will say stays. */
+/* None in this process from now on. */
 void fail_no_call(void);
 
 /* Leave the process no descriptor to open; and again as it was. */
