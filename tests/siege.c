@@ -31,8 +31,9 @@ static struct {
 
 /* --- a worker --- */
 
+static em_worker *channel; /* NULL: closed */
+
 typedef struct request {
-    em_worker *parent;
     size_t size;
     char head[1024];
 } request;
@@ -63,7 +64,7 @@ static void read_head(em_source *source, int fd, unsigned events, void *data)
             return;
         answer(fd);
     }
-    (void)em_worker_done(mine->parent);
+    (void)em_worker_done(channel);
     em_source_remove(source);
     (void)close(fd);
     free(mine);
@@ -74,10 +75,10 @@ static void on_connection(em_emitter *emitter, void *arg, void *data)
     em_connection *connection = arg;
     request *mine = calloc(1, sizeof(*mine));
 
+    (void)data;
     atomic_fetch_add(&shared->begun, 1);
     if (!mine)
         abort();
-    mine->parent = data;
     if (em_loop_add_fd(em_emitter_loop(emitter), connection->fd, EM_READABLE,
                        read_head, mine, NULL) < 0)
         abort();
@@ -87,8 +88,9 @@ static void on_connection(em_emitter *emitter, void *arg, void *data)
 /* Asked to stop, it ends when the channel and its connections are closed. */
 static void on_stop(em_emitter *emitter, void *arg, void *data)
 {
-    (void)emitter, (void)arg;
-    em_worker_free(data);
+    (void)emitter, (void)arg, (void)data;
+    em_worker_free(channel);
+    channel = NULL;
 }
 
 static int serve(em_loop *loop, em_worker *parent, void *data)
@@ -96,8 +98,9 @@ static int serve(em_loop *loop, em_worker *parent, void *data)
     em_emitter *emitter = em_worker_emitter(parent);
 
     (void)data;
-    if (em_on(emitter, "connection", on_connection, parent) < 0 ||
-        em_on(emitter, "stop", on_stop, parent) < 0 ||
+    channel = parent;
+    if (em_on(emitter, "connection", on_connection, NULL) < 0 ||
+        em_on(emitter, "stop", on_stop, NULL) < 0 ||
         em_worker_ready(parent) < 0)
         return EXIT_FAILURE;
     return em_loop_run(loop, EM_RUN_DEFAULT) < 0;
