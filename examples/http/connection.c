@@ -19,7 +19,7 @@ static void wait_in(struct connection *connection, enum phase phase)
 
     TAILQ_REMOVE(&server->waiting[connection->phase], connection, entry);
     TAILQ_INSERT_TAIL(&server->waiting[phase], connection, entry);
-    connection->phase = phase;
+    connection->phase = (uint8_t)phase;
     connection->since = em_loop_now(server->loop);
 }
 
