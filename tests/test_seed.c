@@ -108,6 +108,39 @@ TEST(the_same_seed_gives_the_same_order_and_others_give_every_order)
         ck_assert_msg(seen[i], "never in the order %s", orders[i]);
 }
 
+enum { MANY = 20000, CHOICES = 64 };
+
+static int ran, ran_early, farthest;
+
+static int note_place(em_baton *baton, void *data)
+{
+    int place = (int)(size_t)data;
+
+    (void)baton;
+    ran_early += place > ran;
+    if (place - ran > farthest)
+        farthest = place - ran;
+    ran++;
+    return 0;
+}
+
+/* However many wait, a draw looks at so many and takes no longer for it. */
+TEST(a_draw_is_among_the_first_that_wait)
+{
+    size_t i;
+
+    ran = ran_early = farthest = 0;
+    begin(5);
+    for (i = 0; i < MANY; i++)
+        start((em_baton_options){ .work = note_place, .data = (void *)i },
+              NULL);
+    run_to_the_end();
+    ck_assert_int_eq(ran, MANY);
+    ck_assert_int_gt(ran_early, MANY / 4);
+    ck_assert_int_gt(farthest, CHOICES / 2);
+    ck_assert_int_lt(farthest, CHOICES);
+}
+
 static void write_after(em_baton *baton, int status, void *data)
 {
     (void)status;
@@ -569,6 +602,7 @@ TEST(a_work_that_stops_the_loop_is_the_last_of_the_run)
 
 SUITE("seed", works_run_on_the_loops_own_thread_and_no_other_is_made,
       the_same_seed_gives_the_same_order_and_others_give_every_order,
+      a_draw_is_among_the_first_that_wait,
       a_work_may_come_before_or_after_what_follows_another,
       priorities_and_keys_hold_with_every_seed,
       time_passes_only_when_no_baton_waits,

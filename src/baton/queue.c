@@ -233,22 +233,21 @@ em_baton *em__queue_release(em__queue *queue, em_baton *baton)
     return next ? &next->baton : NULL;
 }
 
-/* How many of the loop's are on a level, up to the one that is the nth. */
+/* How many of the loop's are on a level, up to the most that are choices; the
+ * nth of them, if there is such a one, is handed out. */
 static size_t count_on(const em__queue *queue, int level, const em_loop *loop,
                        size_t nth, em_baton **ret)
 {
+    const em__list *end = &queue->levels[level];
     size_t count = 0;
-    em__list *node, *after;
+    em__list *node;
 
-    em__list_each_safe(&queue->levels[level], node, after) {
+    for (node = end->next; node != end && count < EM__CHOICES_MAX;
+         node = node->next) {
         em_baton *baton = em__container(node, em_baton, node);
 
-        if (baton->loop != loop)
-            continue;
-        if (count++ == nth) {
+        if (baton->loop == loop && count++ == nth)
             *ret = baton;
-            break;
-        }
     }
     return count;
 }

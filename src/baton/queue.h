@@ -22,7 +22,8 @@
 
 enum {
     EM__PRIORITY_MAX = 4, /* level 0 */
-    EM__LEVELS = 2 * EM__PRIORITY_MAX + 1
+    EM__LEVELS = 2 * EM__PRIORITY_MAX + 1,
+    EM__CHOICES_MAX = 64 /* that a draw has; each takes as long as it counts */
 };
 
 struct em__full;
@@ -58,8 +59,8 @@ em_baton *em__queue_take_like(em__queue *queue, int level);
 /* A baton with a key has run: the next in its lane, or NULL, may go. */
 em_baton *em__queue_release(em__queue *queue, em_baton *baton);
 
-/* Of the batons of one loop, those whose turn it may be, all of one level: how
- * many they are; and take the nth, from 0. */
+/* Of the batons of one loop, those whose turn it may be, the first
+ * EM__CHOICES_MAX of one level: how many they are; and take the nth, from 0. */
 size_t em__queue_choices(const em__queue *queue, const em_loop *loop);
 em_baton *em__queue_choose(em__queue *queue, const em_loop *loop, size_t nth);
 
