@@ -392,6 +392,27 @@ TEST(no_memory_at_any_point_is_an_error_and_changes_nothing)
     assert_marks("0");
 }
 
+static int free_and_feed(em_group *group, em_baton_options *next, void *data)
+{
+    (void)group, (void)data;
+    em_loop_free(loop);
+    next->work = succeed;
+    return 1;
+}
+
+TEST(a_feeder_that_frees_the_loop_cancels_its_group)
+{
+    em_group *group;
+
+    begin();
+    assert_ok(em_group_new(loop,
+                           EM_OPTIONS(em_group_options, .next = free_and_feed,
+                                      .done = done, .free_data = note_free),
+                           &group));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("done -125 free");
+}
+
 SUITE("group", nonsense_is_refused, a_group_of_no_jobs_is_done_from_the_loop,
       done_comes_after_all_afters_with_the_first_negative_status,
       an_open_group_waits_for_more, no_more_than_the_limit_are_under_way,
@@ -403,6 +424,7 @@ SUITE("group", nonsense_is_refused, a_group_of_no_jobs_is_done_from_the_loop,
       without_a_limit_a_feeder_has_four_batons_a_thread_under_way,
       a_feeder_with_nothing_to_give_ends_its_group,
       a_feeder_that_fails_ends_its_group_with_the_error,
+      a_feeder_that_frees_the_loop_cancels_its_group,
       a_feeder_may_cancel_its_own_group, a_feeder_may_add_to_another_group,
       what_a_feeder_gives_that_cannot_start_ends_its_group,
       a_group_outlasts_a_full_queue,

@@ -143,8 +143,8 @@ static int start_next(em_group *group, em_baton_options *next)
     if (r < 0)
         return r;
     r = em__baton_make(group->loop, next, group, &full);
-    if (r < 0)
-        return r;
+    if (r < 0) /* a loop that is being freed cancels its groups */
+        return r == -ESHUTDOWN ? -ECANCELED : r;
     find_limit(group, next->pool);
     if (group->cancelled)
         turn_away(group, full, -ECANCELED); /* the feeder did */
