@@ -145,10 +145,11 @@ int em_worker_terminate(em_worker *worker, uint64_t grace_ms);
 void em_worker_free(em_worker *worker);
 
 /* The process that the worker is or runs in, also at the parent end and after
- * its end.  NULL: -1. */
+ * its end.  -EINVAL for NULL. */
 pid_t em_worker_pid(em_worker *worker);
 
-/* Its place in a cluster, also at the parent end; -1: of no cluster. */
+/* Its place in a cluster, also at the parent end; -1: of no cluster.  -EINVAL
+ * for NULL. */
 int em_worker_slot(em_worker *worker);
 
 /* In a worker: its end of the channel, which keeps the loop alive until it is

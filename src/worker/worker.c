@@ -224,12 +224,12 @@ em_emitter *em_worker_emitter(em_worker *worker)
 
 pid_t em_worker_pid(em_worker *worker)
 {
-    return worker ? worker->pid : -1;
+    return worker ? worker->pid : -EINVAL;
 }
 
 int em_worker_slot(em_worker *worker)
 {
-    return worker ? worker->slot : -1;
+    return worker ? worker->slot : -EINVAL;
 }
 
 int em__worker_tell(em_worker *worker, em__frame_type type, const void *data,
