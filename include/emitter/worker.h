@@ -124,11 +124,12 @@ int em_worker_spawn(em_loop *loop, const em_worker_options *options,
  * NULL is answered by NULL. */
 em_emitter *em_worker_emitter(em_worker *worker);
 
-/* Send a message, copied, and with it a descriptor (-1: none).  On success fd
- * is the receiver's, and no longer open here.  Returns 0; or, with fd still the
- * caller's, -EAGAIN if the queue is full ('drain' follows), -EPIPE if the other
- * end is gone, -EMSGSIZE if it is more than queue_limit, -EBADF, -EINVAL or
- * -ENOMEM. */
+/* Send a message, copied, and with it a descriptor (-1: none): at the end of
+ * the loop's turn, or outside a run at once, unless very many are posted there.
+ * On success fd is the receiver's, and no longer open here.  Returns 0; or,
+ * with fd still the caller's, -EAGAIN if the queue is full ('drain' follows),
+ * -EPIPE if the other end is gone, -EMSGSIZE if it is more than queue_limit,
+ * -EBADF, -EINVAL or -ENOMEM. */
 int em_worker_post(em_worker *worker, const void *data, size_t size, int fd);
 
 /* Ask the worker to end: 'stop' at its end.  After grace_ms a process is killed

@@ -55,6 +55,10 @@ int em__channel_open(em_loop *loop, int fd, size_t limit,
 int em__channel_send(em__channel *channel, em__frame_type type,
                      const void *data, size_t size, int fd);
 
+/* Send what the socket takes of that now, for who will not run the loop soon.
+ * Calls nothing. */
+void em__channel_hurry(em__channel *channel);
+
 /* Wait until all that was sent is the system's, or nobody receives any more;
  * for an end that is about to go.  Calls nothing. */
 void em__channel_flush(em__channel *channel);

@@ -23,6 +23,7 @@ struct em__channel {
     uint64_t retry_ms;
     int fd;
     unsigned resting; /* EM_READABLE, EM_WRITABLE: not before the retry */
+    unsigned hurried; /* how often, since the last flush */
     unsigned busy;    /* calls on the stack, which end with leave() */
     bool flushing;    /* the flush is on its way */
     bool receiving;   /* on the stack */

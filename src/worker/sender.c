@@ -16,7 +16,10 @@
 #include "worker/halves.h"
 #include "worker/wire.h"
 
-enum { FLUSH_AT = 64 * 1024 }; /* bytes queued */
+enum {
+    FLUSH_AT = 64 * 1024, /* bytes queued */
+    HURRY_MAX = 16        /* from one flush to the next */
+};
 
 static void schedule(em__channel *channel)
 {
@@ -108,6 +111,7 @@ void em__sender_deliver(em_loop *loop, em__mail *mail, em__delivery how)
 
     (void)loop;
     channel->flushing = false;
+    channel->hurried = 0;
     em__channel_enter(channel);
     if (how != EM__FORKED && !em__channel_is_over(channel))
         em__sender_flush(channel);
@@ -172,6 +176,15 @@ int em__channel_send(em__channel *channel, em__frame_type type,
     if (can_send(channel) && em__outbox_size(&channel->outbox) > 0)
         schedule(channel);
     return 0;
+}
+
+/* A flood is worth collecting, and will have its flush soon. */
+void em__channel_hurry(em__channel *channel)
+{
+    if (channel->hurried == HURRY_MAX)
+        return;
+    channel->hurried++;
+    push_early(channel);
 }
 
 /* A socket that is full tells when it is not; what the system has too little of

@@ -232,16 +232,23 @@ int em_worker_slot(em_worker *worker)
     return worker ? worker->slot : -EINVAL;
 }
 
+/* Outside a run nobody knows when the turn ends that sends it: a worker may say
+ * that it is ready, and then work, sleep or crash. */
 int em__worker_tell(em_worker *worker, em__frame_type type, const void *data,
                     size_t size, int fd)
 {
+    int r;
+
     if (!worker || worker->freed)
         return -EINVAL;
     if (em__loop_is_forked(worker->loop))
         return -ECHILD;
     if (!worker->channel)
         return -EPIPE;
-    return em__channel_send(worker->channel, type, data, size, fd);
+    r = em__channel_send(worker->channel, type, data, size, fd);
+    if (r == 0 && !em__loop_runs_here(worker->loop))
+        em__channel_hurry(worker->channel);
+    return r;
 }
 
 int em_worker_post(em_worker *worker, const void *data, size_t size, int fd)
