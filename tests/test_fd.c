@@ -70,12 +70,6 @@ static void note_and_remove(em_source *source, int fd, unsigned events,
     em_source_remove(source);
 }
 
-static void note_free(void *data)
-{
-    (void)data;
-    mark("free");
-}
-
 static bool host_would_wake(void)
 {
     struct pollfd wait = { .fd = em_loop_fd(loop), .events = POLLIN };
@@ -164,71 +158,6 @@ TEST(an_error_is_told_without_asking_and_ends_the_wait)
     assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
     assert_marks("n:we");
     (void)close(pipe_ends[1]);
-    finish();
-}
-
-TEST(all_sources_on_one_descriptor_are_called_for_what_they_want)
-{
-    em_source *reader, *writer, *both;
-
-    begin();
-    assert_ok(em_loop_add_fd(loop, ends[0], EM_READABLE, note, "r", &reader));
-    assert_ok(em_loop_add_fd(loop, ends[0], EM_WRITABLE, note, "w", &writer));
-    assert_ok(em_loop_add_fd(loop, ends[0], EM_READABLE | EM_WRITABLE, note,
-                             "b", &both));
-    one_turn();
-    assert_marks("b:w w:w");
-    em_source_remove(both);
-    make_readable(0);
-    one_turn();
-    assert_marks("w:w r:r");
-    em_source_remove(writer);
-    one_turn();
-    assert_marks("r:r");
-    finish();
-}
-
-static void remove_another(em_source *source, int fd, unsigned events,
-                           void *data)
-{
-    em_source **other = data;
-
-    note(source, fd, events, "remover");
-    em_source_remove(*other);
-    *other = NULL;
-}
-
-TEST(a_source_removed_by_its_neighbour_is_not_called)
-{
-    em_source *older, *remover;
-
-    begin();
-    make_readable(0);
-    assert_ok(
-        em_loop_add_fd(loop, ends[0], EM_READABLE, note, "never", &older));
-    em_source_set_free(older, note_free);
-    assert_ok(em_loop_add_fd(loop, ends[0], EM_READABLE, remove_another, &older,
-                             &remover));
-    one_turn();
-    assert_marks("remover:r free");
-    em_source_remove(remover);
-    finish();
-}
-
-/* Both are ready; whichever is called first removes the other. */
-TEST(a_source_removed_after_its_event_was_harvested_is_not_called)
-{
-    em_source *sources[2];
-
-    begin();
-    make_readable(0);
-    make_readable(1);
-    assert_ok(em_loop_add_fd(loop, ends[0], EM_READABLE, remove_another,
-                             &sources[1], &sources[0]));
-    assert_ok(em_loop_add_fd(loop, ends[1], EM_READABLE, remove_another,
-                             &sources[0], &sources[1]));
-    one_turn();
-    assert_marks("remover:r");
     finish();
 }
 
@@ -383,23 +312,6 @@ TEST(a_descriptor_shared_with_a_child_is_silent_once_removed)
     finish();
 }
 
-TEST(several_files_may_remove_each_other)
-{
-    em_source *sources[2];
-    FILE *files[2] = { tmpfile(), tmpfile() };
-
-    begin();
-    assert_ok(em_loop_add_fd(loop, fileno(files[0]), EM_READABLE,
-                             remove_another, &sources[1], &sources[0]));
-    assert_ok(em_loop_add_fd(loop, fileno(files[1]), EM_READABLE,
-                             remove_another, &sources[0], &sources[1]));
-    one_turn();
-    assert_marks("remover:r");
-    (void)fclose(files[0]);
-    (void)fclose(files[1]);
-    finish();
-}
-
 TEST(what_cannot_be_watched_is_refused)
 {
     em_source *source = NULL;
@@ -508,15 +420,12 @@ SUITE("fd", a_readable_descriptor_is_told_until_it_was_read,
       interest_can_change_and_pause, a_paused_source_does_not_spin_on_a_hang_up,
       hang_up_is_told_without_asking_and_ends_the_wait,
       an_error_is_told_without_asking_and_ends_the_wait,
-      all_sources_on_one_descriptor_are_called_for_what_they_want,
-      a_source_removed_by_its_neighbour_is_not_called,
-      a_source_removed_after_its_event_was_harvested_is_not_called,
       an_event_of_a_closed_descriptor_is_not_given_to_its_successor,
       a_descriptor_closed_too_early_does_no_harm_to_its_number,
       a_regular_file_is_always_ready_and_so_is_the_loop,
       a_directory_is_always_ready_too,
       a_descriptor_shared_with_a_child_is_silent_once_removed,
-      several_files_may_remove_each_other, what_cannot_be_watched_is_refused,
+      what_cannot_be_watched_is_refused,
       every_failure_leaves_the_loop_as_it_was,
       a_poller_that_refuses_leaves_the_loop_as_it_was,
       many_descriptors_are_all_served);

@@ -122,19 +122,19 @@ TEST(an_action_that_somebody_installed_since_is_left_alone)
     em_loop_free(loop);
 }
 
-TEST(all_sources_of_a_signal_on_all_loops_are_called)
+TEST(the_sources_of_a_signal_on_all_loops_are_called_in_order)
 {
     em_loop *other = NULL;
 
     begin();
     assert_ok(em_loop_new(NULL, &other));
     assert_ok(em_loop_add_signal(loop, SIGUSR1, note, "a", NULL));
-    assert_ok(em_loop_add_signal(loop, SIGUSR1, note, "a", NULL));
-    assert_ok(em_loop_add_signal(loop, SIGUSR2, note_number, NULL, NULL));
     assert_ok(em_loop_add_signal(other, SIGUSR1, note, "b", NULL));
+    assert_ok(em_loop_add_signal(loop, SIGUSR1, note, "c", NULL));
+    assert_ok(em_loop_add_signal(loop, SIGUSR2, note_number, NULL, NULL));
     (void)raise(SIGUSR1);
     assert_error(1, em_loop_run(loop, EM_RUN_NOWAIT));
-    assert_marks("a a");
+    assert_marks("a c");
     assert_error(1, em_loop_run(other, EM_RUN_NOWAIT));
     assert_marks("b");
     (void)raise(SIGUSR2);
@@ -329,7 +329,7 @@ SUITE("signal", a_signal_calls_its_source_on_the_loop,
       signals_before_the_call_merge_and_those_after_it_call_again,
       the_former_action_is_put_back_with_the_last_source,
       an_action_that_somebody_installed_since_is_left_alone,
-      all_sources_of_a_signal_on_all_loops_are_called,
+      the_sources_of_a_signal_on_all_loops_are_called_in_order,
       a_source_removed_after_its_signal_came_is_not_called,
       a_signal_wakes_a_waiting_loop,
       sources_come_and_go_while_signals_arrive_on_other_threads,

@@ -132,8 +132,9 @@ int em_loop_post(em_loop *loop, em_task_fn *fn, void *data);
 int em_loop_defer(em_loop *loop, em_task_fn *fn, void *data);
 
 /* Watch a descriptor, which stays the caller's, for EM_READABLE, EM_WRITABLE or
- * both; several sources on one are all called.  Regular files are always ready.
- * Returns 0, -EBADF if it is not open, -EINVAL, -ENOMEM, -ENOSPC.
+ * both; several sources on one are all called, in the order they were added.
+ * Regular files are always ready.  Returns 0, -EBADF if it is not open,
+ * -EINVAL, -ENOMEM, -ENOSPC.
  *
  * This and the other em_loop_add functions hand the source out through ret; it
  * lives until em_source_remove or em_loop_free.  With ret NULL it goes by
@@ -148,11 +149,12 @@ int em_loop_add_timer(em_loop *loop, uint64_t after_ms, uint64_t every_ms,
                       em_timer_fn *fn, void *data, em_source **ret);
 
 /* Call fn when the process gets a signal; those that come before the call merge
- * into one.  The first source of a signal in the process installs a handler,
- * and the last one to go puts the former action back; a forked child begins
- * with the former action.  Returns 0, -ENOMEM, or -EINVAL, also for a signal
- * that cannot be caught or that a handler must not return from (SIGBUS, SIGFPE,
- * SIGILL, SIGSEGV). */
+ * into one.  All sources of a signal are called, on each loop in the order they
+ * were added.  The first one in the process installs a handler, and the last
+ * one to go puts the former action back; a forked child begins with the former
+ * action.  Returns 0, -ENOMEM, or -EINVAL, also for a signal that cannot be
+ * caught or that a handler must not return from (SIGBUS, SIGFPE, SIGILL,
+ * SIGSEGV). */
 int em_loop_add_signal(em_loop *loop, int signo, em_signal_fn *fn, void *data,
                        em_source **ret);
 

@@ -117,13 +117,18 @@ static int update_watch(em_loop *loop, int fd)
     return 0;
 }
 
-/* In front, where a walk under way does not come by any more. */
+/* Behind the others.  A walk under way on the same descriptor, which would come
+ * by there, stops at it: one that adds a source in each call would not end. */
 static void link_source(em_loop *loop, em__fd_source *source)
 {
-    em__watch *watch = &loop->watches[source->source.fd];
+    em__fd_source **link = &loop->watches[source->source.fd].first;
 
-    source->next = watch->first;
-    watch->first = source;
+    while (*link)
+        link = &(*link)->next;
+    *link = source;
+    source->next = NULL;
+    source->source.fresh =
+        loop->walk && loop->walk->source.fd == source->source.fd;
 }
 
 static void unlink_source(em_loop *loop, em__fd_source *source)
@@ -248,10 +253,13 @@ static void dispatch(em_loop *loop, const em__ready *ready)
     if (watch->generation != ready->generation)
         return;
     loop->walk = watch->first;
-    while ((source = loop->walk) && !em__loop_halted(loop)) {
+    while ((source = loop->walk) && !source->source.fresh &&
+           !em__loop_halted(loop)) {
         loop->walk = source->next;
         call(source, ready->events);
     }
+    for (source = loop->walk; source; source = source->next)
+        source->source.fresh = false;
     loop->walk = NULL;
 }
 

@@ -38,6 +38,7 @@ struct em_source {
     bool own : 1;        /* nobody holds it: it goes after its last call */
     bool running : 1;    /* its callback is on the stack, */
     bool removed : 1;    /* and then frees it */
+    bool fresh : 1;      /* added while its descriptor's are called */
     uint8_t events;      /* of a descriptor: what it waits for */
     atomic_bool pending; /* any thread's: notified, not called yet */
     int fd;              /* what it watches, or -1 */

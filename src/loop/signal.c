@@ -107,15 +107,16 @@ static void watch(void)
 
 static int link_source(em__signal_source *mine, int signo)
 {
+    signal_link *at = &sources[signo];
     int r = 0;
 
     (void)pthread_mutex_lock(&lock);
-    if (!atomic_load(&sources[signo]))
+    if (!atomic_load(at))
         r = install(signo);
-    if (r == 0) {
-        atomic_store(&mine->next, atomic_load(&sources[signo]));
-        atomic_store(&sources[signo], mine);
-    }
+    while (atomic_load(at))
+        at = &atomic_load(at)->next;
+    if (r == 0)
+        atomic_store(at, mine);
     (void)pthread_mutex_unlock(&lock);
     return r;
 }
