@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -358,6 +359,70 @@ TEST(a_forked_child_does_not_touch_its_parents_host)
     assert_marks("host detached");
 }
 
+TEST(a_forked_child_calls_no_hook_of_its_parent)
+{
+    int status;
+    pid_t pid;
+
+    begin();
+    em_loop_ref(loop);
+    assert_ok(em_loop_set_alive_hook(loop, tell, NULL));
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        em_loop_ref(loop);
+        em_loop_unref(loop);
+        em_loop_unref(loop);
+        em_loop_free(loop);
+        _exit(take_marks()[0] ? 1 : 0);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    em_loop_unref(loop);
+    assert_marks("dead");
+    em_loop_free(loop);
+}
+
+/* In how many seconds the alarm of the loop's descriptor rings, as Linux tells
+ * of a timerfd; -1: never. */
+static long alarm_in(void)
+{
+    char path[64], line[128];
+    long seconds = -1, rest = 0;
+    FILE *info;
+    int fd;
+
+    for (fd = 0; fd < 64; fd++) {
+        (void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+        info = fopen(path, "re");
+        while (info && fgets(line, sizeof(line), info))
+            if (sscanf(line, "it_value: (%ld, %ld)", &seconds, &rest) == 2)
+                break;
+        if (info)
+            (void)fclose(info);
+    }
+    return seconds || rest ? seconds : -1;
+}
+
+TEST(the_host_sleeps_on_when_the_timer_that_it_waited_for_is_taken_off)
+{
+    em_source *timer;
+
+    begin();
+    assert_ok(em_loop_fd(loop));
+    assert_ok(em_loop_add_timer(loop, 60000, 0, note_timer, "never", &timer));
+    ck_assert_int_ge(alarm_in(), 1);
+    em_source_remove(timer);
+    ck_assert_int_eq(alarm_in(), -1);
+    assert_ok(em_loop_add_timer(loop, 60000, 0, note_timer, "never", &timer));
+    assert_ok(em_source_set_timer(timer, 6000000, 0));
+    ck_assert_int_gt(alarm_in(), 60);
+    assert_ok(em_source_set_timer(timer, UINT64_MAX, 0));
+    ck_assert_int_eq(alarm_in(), -1);
+    em_loop_free(loop);
+    assert_marks("");
+}
+
 SUITE("hook", the_host_wakes_for_a_post_from_another_thread,
       the_host_wakes_for_timers_defers_and_descriptors,
       the_host_is_told_of_what_was_due_before_it_asked,
@@ -370,4 +435,6 @@ SUITE("hook", the_host_wakes_for_a_post_from_another_thread,
       a_host_and_a_hook_are_both_told,
       a_loop_freed_while_attached_leaves_its_host,
       a_hook_is_told_that_a_living_loop_is_freed, nonsense_hosts_are_refused,
-      a_forked_child_does_not_touch_its_parents_host);
+      a_forked_child_does_not_touch_its_parents_host,
+      a_forked_child_calls_no_hook_of_its_parent,
+      the_host_sleeps_on_when_the_timer_that_it_waited_for_is_taken_off);

@@ -30,12 +30,13 @@ static void tell(em_loop *loop, em_alive_fn *fn, void *data)
         fn(loop, loop->host->told, data);
 }
 
-/* Either may change the loop's liveness, which tells both again. */
+/* Either may change the loop's liveness, which tells both again.  A forked
+ * child has neither: it may not call into what is the parent's. */
 void em__host_alive_changed(em_loop *loop)
 {
     em__host *host = loop->host;
 
-    if (!host || loop->running || loop->closing ||
+    if (!host || loop->running || loop->closing || em__loop_is_forked(loop) ||
         em_loop_alive(loop) == host->told)
         return;
     host->told = !host->told;

@@ -171,7 +171,7 @@ void em__loop_destroy(em_loop *loop);
 int em__loop_run(em_loop *loop, em_run_mode mode); /* attached or not */
 uint64_t em__loop_clock_us(const em_loop *loop);   /* read now, or virtual */
 
-/* Something became due, or due earlier, outside of a turn: let a host know. */
+/* What is due, or when, changed outside of a turn: let a host know. */
 void em__loop_touch(em_loop *loop);
 
 /* 0, -EINVAL, -ECHILD or -ESHUTDOWN: may the owner add to the loop? */

@@ -36,12 +36,14 @@ static void take_off(em__timer_source *mine)
         em__list_remove(&source->timer.node);
 }
 
+/* A host is not to be woken for it any more. */
 static void rest(em__timer_source *mine)
 {
     em_source *source = &mine->source;
 
     em__list_append(&source->loop->sources, &source->timer.node);
     em__source_set_active(source, false);
+    em__loop_touch(source->loop);
 }
 
 static void arm(em__timer_source *mine, uint64_t due)
