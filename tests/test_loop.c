@@ -286,6 +286,8 @@ static void free_loop(em_loop *loop, void *data)
     mark(data);
     em_loop_free(loop);
     em_loop_free(loop);
+    assert_error(-ESHUTDOWN, em_loop_post(loop, note_task, "never"));
+    assert_error(-ESHUTDOWN, em_loop_defer(loop, note_task, "never"));
     mark("freed");
 }
 

@@ -4,7 +4,7 @@
  * The owner of a loop is the thread that made it until a run begins, then the
  * thread that runs it.  Functions are for the owner unless they say "any
  * thread"; NULL or nonsense is -EINVAL, false or nothing; a loop that a forked
- * child inherited answers -ECHILD. */
+ * child inherited answers -ECHILD, and one that is being freed -ESHUTDOWN. */
 
 #ifndef EMITTER_LOOP_H
 #define EMITTER_LOOP_H
@@ -124,11 +124,11 @@ uint64_t em_loop_now(em_loop *loop);
 int em_loop_metrics(em_loop *loop, em_loop_counts *counts);
 
 /* Call fn on the loop's thread.  Any thread.  Every call is delivered, in
- * posting order.  Returns 0, -ENOMEM, or -ESHUTDOWN while the loop is freed. */
+ * posting order.  Returns 0, -ENOMEM, or -ESHUTDOWN from em_loop_free on. */
 int em_loop_post(em_loop *loop, em_task_fn *fn, void *data);
 
 /* Call fn before the loop waits again; inside a defer, in the same turn.
- * Returns 0 or -ENOMEM, or -ESHUTDOWN while the loop is freed. */
+ * Returns 0, -ENOMEM, or -ESHUTDOWN from em_loop_free on. */
 int em_loop_defer(em_loop *loop, em_task_fn *fn, void *data);
 
 /* Watch a descriptor, which stays the caller's, for EM_READABLE, EM_WRITABLE or

@@ -192,7 +192,6 @@ static void remove_sources(em_loop *loop)
 
 static void end_everything(em_loop *loop)
 {
-    em__mailbox_close(&loop->mailbox);
     atomic_fetch_or(&loop->holds, EM__HOLDS_CLOSED);
     recall_holders(loop);
     finish_mail(loop);
@@ -248,6 +247,7 @@ void em_loop_free(em_loop *loop)
     if (!loop || loop->closing)
         return;
     loop->closing = true;
+    em__mailbox_close(&loop->mailbox);
     if (!loop->running || em__loop_is_forked(loop))
         em__loop_destroy(loop);
 }
