@@ -8,6 +8,14 @@
 
 #include <emitter/emitter.h>
 
+/* C says that a pointer of another type may not be passed, but compilers of
+ * before 2023 only warn of it.  From here on in this file they refuse, as newer
+ * ones and C++ do: that is what EM_EVENT is for. */
+#if !defined(__cplusplus) && (defined(__clang__) || __GNUC__ >= 5)
+#pragma GCC diagnostic error "-Wincompatible-pointer-types"
+#pragma GCC diagnostic error "-Wint-conversion"
+#endif
+
 /* EM_EVENT(dummy, cooked, struct chicken *) at file scope, without a semicolon,
  * declares for the event "cooked", whose argument is a pointer of that type:
  *
