@@ -60,7 +60,8 @@ typedef struct em_listen_options {
     void *data;                    /* given to fn */
     void (*free_data)(void *data); /* once, after the last call into fn */
     bool once, prepend;
-    unsigned times;    /* remove it before that many calls are over; 0: never */
+    unsigned times;    /* remove it before that many calls are over; 0: never;
+                          more than 1 and once is -EINVAL */
     em_emitter *owner; /* it goes with this one, of the same loop */
     em_loop *loop;     /* its home: fn and free_data run there, by post */
     void *(*copy_arg)(void *arg); /* makes the argument that travels there */
@@ -91,7 +92,8 @@ int em_emitter_set_flags(em_emitter *emitter, unsigned flags);
 /* What its errors give as their origin.  0, -EINVAL, -ENOMEM, -ESHUTDOWN. */
 int em_emitter_set_name(em_emitter *emitter, const char *name);
 
-/* The loop it was made with, or NULL.  Any thread. */
+/* The loop it was made with, even if that is gone by now, or NULL.  Any thread.
+ */
 em_loop *em_emitter_loop(em_emitter *emitter);
 
 /* Hold it, and return it.  Any thread. */

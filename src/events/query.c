@@ -49,7 +49,8 @@ int em_event_names(em_emitter *emitter, em_each_fn *fn, void *data)
     if (!core)
         return 0;
     em__table_walk(core, &frame);
-    while (r == 0 && (event = em__table_next(core, &frame))) {
+    while (r == 0 && !em__dying(emitter) &&
+           (event = em__table_next(core, &frame))) {
         info.event = event->name;
         frame.event = event; /* keeps the name until fn is back */
         r = fn(emitter, &info, data);
