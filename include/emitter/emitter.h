@@ -163,9 +163,10 @@ int em_post(em_emitter *emitter, const char *event, void *arg,
             void (*free_arg)(void *arg));
 
 /* Emit on `to` whatever `from` emits of this event, EM_ANY being every one
- * under its own name; undone when either goes.  Returns 0, -EINVAL if they are
- * of different loops, -ELOOP if it came back to `from`, -ENOMEM, -ESHUTDOWN; or
- * -ENOENT from em_unforward. */
+ * under its own name; undone when either goes.  'error' is handled by that if
+ * it is forwarded by its name, and not by EM_ANY.  Returns 0, -EINVAL if they
+ * are of different loops, -ELOOP if it came back to `from`, -ENOMEM,
+ * -ESHUTDOWN; or -ENOENT from em_unforward. */
 int em_forward(em_emitter *from, const char *event, em_emitter *to);
 int em_unforward(em_emitter *from, const char *event, em_emitter *to);
 
@@ -197,7 +198,10 @@ void em_set_default_max_listeners(unsigned limit);
 
 /* What is called for an 'error' that nobody listens to, by default a function
  * that prints it and calls abort; and for too many listeners, by default
- * nothing.  fn NULL restores that.  Any thread. */
+ * nothing.  They are called on the emitter's thread; an 'error' that nobody
+ * hears does not hold the emitter meanwhile, so a hook that drops its last
+ * reference must not use it any more.  fn NULL restores the default.  Any
+ * thread. */
 void em_set_uncaught(em_uncaught_fn *fn, void *data);
 void em_set_warning(em_warning_fn *fn, void *data);
 
