@@ -72,13 +72,9 @@ void connection_close(struct connection *connection)
     server_closed(server);
 }
 
-/* Closing while the peer still sends would reset the connection, and take the
- * answer from it (RFC 9112, section 9.6). */
 static bool linger(struct connection *connection)
 {
     give_back(connection);
-    if (shutdown(connection->fd, SHUT_WR) < 0)
-        return false;
     return await(connection, PHASE_LINGER, EM_READABLE);
 }
 
@@ -169,11 +165,16 @@ static enum verdict flush(struct connection *connection)
     return READ;
 }
 
-/* Everything was sent, and nothing will be read any more. */
+/* Everything was sent, and nothing will be read any more.  Closing while the
+ * peer still sends would reset the connection, and take the answer from it (RFC
+ * 9112, section 9.6); so it is shut down first, which makes the last of the
+ * answer leave, and lingers where more is known to come. */
 static enum verdict end(struct connection *connection)
 {
     struct exchange *exchange = connection->exchange;
 
+    if (shutdown(connection->fd, SHUT_WR) < 0)
+        return CLOSE;
     if (!exchange->refused && exchange->start == exchange->end &&
         exchange->stage != STAGE_BODY)
         return CLOSE;

@@ -287,12 +287,19 @@ static void sent(struct exchange *exchange, size_t size)
     }
 }
 
-/* Returns 1, 0 or -errno.  A file that follows is sent in the same segment. */
+/* What follows is sent in the same segment: a file, or, after the last answer,
+ * the end of the connection. */
+static bool more_follows(const struct exchange *exchange)
+{
+    return exchange->file >= 0 || (exchange->answered && exchange->last);
+}
+
+/* Returns 1, 0 or -errno. */
 static int send_memory(struct exchange *exchange, int fd)
 {
     struct iovec parts[2];
     struct msghdr message = { .msg_iov = parts, .msg_iovlen = 1 };
-    int more = exchange->file >= 0 ? MSG_MORE : 0;
+    int more = more_follows(exchange) ? MSG_MORE : 0;
     ssize_t n;
 
     while (exchange->out_end > exchange->out_start || exchange->tail) {
