@@ -3,6 +3,8 @@
 
 #include <config.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -480,6 +482,55 @@ TEST(while_a_slot_is_down_others_serve_its_own_socket)
     end_cluster();
 }
 
+/* --- connections that say nothing --- */
+
+/* Both are one open socket. */
+static int seconds_deferred(int fd)
+{
+    int seconds = 0;
+    socklen_t size = sizeof(seconds);
+
+    ck_assert_int_eq(
+        getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, &size), 0);
+    return seconds;
+}
+
+static void serve_from(int fd, bool defer)
+{
+    char listen_to[16];
+
+    (void)snprintf(listen_to, sizeof(listen_to), "fd:%d", fd);
+    BEGIN(.listen = listen_to, .route = EM_ROUTE_ROUND_ROBIN,
+          .defer_accept = defer);
+    ck_assert_int_ge(ask_from(NULL, "x"), 0);
+    (void)take_marks();
+    end_cluster();
+}
+
+TEST(connections_are_left_to_the_kernel_until_bytes_came)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    ck_assert_int_eq(listen(fd, SOMAXCONN), 0);
+    serve_from(fd, false);
+    ck_assert_int_eq(seconds_deferred(fd), 0);
+    serve_from(fd, true);
+    ck_assert_int_gt(seconds_deferred(fd), 0);
+    (void)close(fd);
+}
+
+/* An abstract one, which needs no file (unix(7), autobind). */
+TEST(sockets_that_cannot_leave_them_there_serve_all_the_same)
+{
+    struct sockaddr name = { .sa_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    ck_assert_int_eq(bind(fd, &name, sizeof(name.sa_family)), 0);
+    ck_assert_int_eq(listen(fd, SOMAXCONN), 0);
+    serve_from(fd, true);
+    (void)close(fd);
+}
+
 SUITE("cluster routes", every_route_serves, every_route_serves_with_threads,
       round_robin_goes_round, the_least_busy_gets_the_next_one,
       a_peer_meets_its_slot_before_and_after_another_s_respawn,
@@ -493,4 +544,6 @@ SUITE("cluster routes", every_route_serves, every_route_serves_with_threads,
       a_dead_worker_s_connections_go_to_others, what_nobody_takes_waits,
       connections_wait_for_the_first_worker,
       connections_survive_the_only_worker_s_restart,
-      while_a_slot_is_down_others_serve_its_own_socket);
+      while_a_slot_is_down_others_serve_its_own_socket,
+      connections_are_left_to_the_kernel_until_bytes_came,
+      sockets_that_cannot_leave_them_there_serve_all_the_same);

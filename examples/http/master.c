@@ -261,7 +261,8 @@ static int make_cluster(struct master *master)
                                    .workers = options->workers,
                                    .worker = &worker,
                                    .route = options->route,
-                                   .drain_ms = options->drain_ms };
+                                   .drain_ms = options->drain_ms,
+                                   .defer_accept = true };
 
     if (!options->ports)
         cluster.listen = options->listen;

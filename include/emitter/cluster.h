@@ -58,6 +58,8 @@ typedef struct em_cluster_options {
     uint64_t backoff_max_ms;    /* 0: 15 000 */
     uint64_t drain_ms; /* for a worker to become ready in a reload, and to end
                           when it was asked to; 0: 30 000 */
+    bool defer_accept; /* leave a TCP connection to the kernel until its first
+                          bytes came, or for a second or so */
 } em_cluster_options;
 
 #define EM_PEEK_MAX 65536

@@ -187,9 +187,12 @@ static void add_doors(em_cluster *cluster, const int *sockets, int count)
 {
     int i;
 
-    for (i = 0; i < count; i++)
+    for (i = 0; i < count; i++) {
         cluster->doors[cluster->door_count++] =
             (em__door){ .cluster = cluster, .fd = sockets[i] };
+        if (cluster->options.defer_accept)
+            em__socket_defer_accept(sockets[i]);
+    }
 }
 
 static int listen_on(em_cluster *cluster)

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -135,6 +136,17 @@ static int set_up_inet(int fd, int family, bool reuseport)
     if (r == 0 && reuseport)
         r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     return r;
+}
+
+/* A hint, so failure is none: of other sockets than TCP's, and elsewhere than
+ * on Linux.  One second is the least, a retransmission of the SYN-ACK. */
+void em__socket_defer_accept(int fd)
+{
+#ifdef TCP_DEFER_ACCEPT
+    (void)set_flag(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
+#else
+    (void)fd;
+#endif
 }
 
 static int bind_and_listen(int fd, const em__address *address)
