@@ -3,7 +3,9 @@
 
 #include <config.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +104,41 @@ TEST(a_bad_path_is_told_as_execve_tells_it)
     ck_assert_int_eq(fchmod(fd, 0700), 0);
     (void)close(fd);
     assert_error(-ENOEXEC, TRY(.path = name));
+    ck_assert_int_eq(unlink(name), 0);
+    end_workers();
+}
+
+TEST(a_path_without_an_end_is_told)
+{
+    char directory[] = "/tmp/emitter-test-XXXXXX";
+    char path[64], longest[PATH_MAX + 1];
+
+    memset(longest, '/', PATH_MAX);
+    longest[PATH_MAX] = '\0';
+    begin_workers();
+    assert_error(-ENAMETOOLONG, TRY(.path = longest));
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    (void)snprintf(path, sizeof(path), "%s/loop", directory);
+    ck_assert_int_eq(symlink("loop", path), 0);
+    assert_error(-ELOOP, TRY(.path = path));
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(rmdir(directory), 0);
+    end_workers();
+}
+
+/* Linux 6.11 and 6.12 let it pass, and see that this is no program. */
+TEST(a_program_that_is_being_written_is_told)
+{
+    char name[] = "/tmp/emitter-test-XXXXXX";
+    int fd = mkstemp(name), r;
+
+    begin_workers();
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(fchmod(fd, 0700), 0);
+    r = TRY(.path = name);
+    if (r != -ENOEXEC)
+        assert_error(-ETXTBSY, r);
+    (void)close(fd);
     ck_assert_int_eq(unlink(name), 0);
     end_workers();
 }
@@ -233,6 +270,21 @@ int as_worker(void)
     return hang(NULL, NULL, NULL);
 }
 
+/* What root is never refused, and what a program on a disk does not need. */
+TEST(a_system_without_descriptors_for_a_program_is_told)
+{
+    static const int errors[] = { EMFILE, ENFILE, ENOMEM, EIO };
+    size_t i;
+
+    begin_workers();
+    for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        fail_call("execve", 1, errors[i]);
+        assert_error(-errors[i], TRY(.path = "/bin/true"));
+        ck_assert(failed);
+    }
+    end_workers();
+}
+
 /* Also those of the loop in the worker. */
 TEST(every_call_of_a_poller_that_fails_is_told)
 {
@@ -312,6 +364,8 @@ TEST(a_thousand_workers_that_are_killed_leave_nothing)
 }
 
 SUITE("spawn_fail", nonsense_is_refused, a_bad_path_is_told_as_execve_tells_it,
+      a_path_without_an_end_is_told, a_program_that_is_being_written_is_told,
+      a_system_without_descriptors_for_a_program_is_told,
       a_bad_directory_limit_priority_or_processor_is_told,
       a_descriptor_that_is_not_open_is_told,
       a_worker_that_cannot_make_its_loop_is_told,
