@@ -3,12 +3,14 @@
 
 #include <config.h>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -390,6 +392,61 @@ TEST(a_dead_worker_s_connections_go_to_others)
     end_cluster();
 }
 
+static int count_done(const caller *callers, int count)
+{
+    int i, done = 0;
+
+    for (i = 0; i < count; i++)
+        done += callers[i].done;
+    return done;
+}
+
+/* From the highest number that is open on none is left, and then none below.
+ * Returns how many were taken for that. */
+static int use_up_descriptors(int *taken, int room)
+{
+    struct rlimit limit;
+    int highest = room - 1, count = 0;
+
+    while (fcntl(highest, F_GETFD) < 0)
+        highest--;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = (rlim_t)highest + 1;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    while (count < room && (taken[count] = dup(0)) >= 0)
+        count++;
+    return count;
+}
+
+/* The worker's end has made some free, and each is free again when another
+ * worker has the connection that was taken with it. */
+TEST(they_do_without_a_free_descriptor_in_the_master)
+{
+    static caller callers[30];
+    int taken[512], count, i;
+    struct rlimit before;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    BEGIN(.route = EM_ROUTE_ROUND_ROBIN, .backoff_ms = 60000,
+          .backoff_max_ms = 60000);
+    stop_slot(1);
+    for (i = 0; i < 30; i++)
+        connect_client(&callers[i], NULL, "");
+    while (count_done(callers, 30) < 20)
+        assert_ok(em_loop_run(main_loop, EM_RUN_ONCE));
+    count = use_up_descriptors(taken, 512);
+    kill_slot(1, SIGKILL);
+    for (i = 0; i < 30; i++)
+        await(&callers[i]);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    for (i = 0; i < 30; i++)
+        ck_assert(was_answered(&callers[i]));
+    while (count > 0)
+        (void)close(taken[--count]);
+    (void)take_marks();
+    end_cluster();
+}
+
 /* A queue has room for some 80; the backlog has the rest. */
 TEST(what_nobody_takes_waits)
 {
@@ -541,7 +598,8 @@ SUITE("cluster routes", every_route_serves, every_route_serves_with_threads,
       a_cluster_may_be_freed_by_its_route,
       of_a_stopped_worker_the_others_serve_everything,
       a_worker_that_goes_on_is_routed_to_again,
-      a_dead_worker_s_connections_go_to_others, what_nobody_takes_waits,
+      a_dead_worker_s_connections_go_to_others,
+      they_do_without_a_free_descriptor_in_the_master, what_nobody_takes_waits,
       connections_wait_for_the_first_worker,
       connections_survive_the_only_worker_s_restart,
       while_a_slot_is_down_others_serve_its_own_socket,
