@@ -19,7 +19,7 @@ static struct {
     size_t left;
 } input;
 
-static atomic_size_t blocks;
+static atomic_size_t blocks, longest;
 static atomic_uint until_failure;
 static atomic_bool failed;
 
@@ -37,10 +37,19 @@ static bool refused(void)
     return now == 1;
 }
 
+static void note_size(size_t size)
+{
+    size_t now = atomic_load(&longest);
+
+    while (size > now && !atomic_compare_exchange_weak(&longest, &now, size))
+        ;
+}
+
 static void *take(size_t size)
 {
     void *block = refused() ? NULL : malloc(size);
 
+    note_size(size);
     if (block)
         atomic_fetch_add(&blocks, 1);
     return block;
@@ -50,6 +59,7 @@ static void *resize(void *old, size_t size)
 {
     void *block = refused() ? NULL : realloc(old, size);
 
+    note_size(size);
     if (block && !old)
         atomic_fetch_add(&blocks, 1);
     return block;
@@ -68,6 +78,11 @@ bool fuzz_fail_allocation(unsigned nth)
     return atomic_exchange(&failed, false);
 }
 
+size_t fuzz_longest_block(void)
+{
+    return atomic_load(&longest);
+}
+
 /* --- a run --- */
 
 void fuzz_begin(const uint8_t *bytes, size_t size)
@@ -75,6 +90,7 @@ void fuzz_begin(const uint8_t *bytes, size_t size)
     (void)em_set_allocator(take, resize, give_back); /* the first time */
     input.at = bytes;
     input.left = size;
+    atomic_store(&longest, 0);
     (void)fuzz_fail_allocation(0);
 }
 

@@ -29,6 +29,9 @@ uint64_t draw_word(void);
 /* Make the nth allocation from now fail; 0: none.  Returns whether one did. */
 bool fuzz_fail_allocation(unsigned nth);
 
+/* The longest block that was asked for in this run, in bytes. */
+size_t fuzz_longest_block(void);
+
 /* The library kept its promise, or the program ends. */
 #define promise(condition)                               \
     do {                                                 \
