@@ -31,8 +31,41 @@ static char text[LONGEST + 1];
 
 /* --- texts --- */
 
-/* Pieces of what an address is made of, and any bytes. */
-static void draw_text(void)
+static void append(const char *piece)
+{
+    size_t used = strlen(text), length = strlen(piece);
+
+    if (used + length <= LONGEST)
+        memcpy(text + used, piece, length + 1);
+}
+
+/* HOST:PORT of such as are at the limits. */
+static void draw_place(void)
+{
+    static const char *const hosts[] = { "127.0.0.1",
+                                         "[::1]",
+                                         "[::]",
+                                         "[fe80::1%lo]",
+                                         "[fe80::1%7]",
+                                         "[::ffff:1.2.3.4]",
+                                         "0.0.0.0",
+                                         "1.2.3",
+                                         "::1",
+                                         "[]",
+                                         "",
+                                         "256.1.1.1" };
+    static const char *const ports[] = {
+        "0",          "1",          "080", "65535", "65536", "65537", "131072",
+        "4294967296", "4294967297", "",    "-1",    "+1",    " 1"
+    };
+
+    append(hosts[draw(sizeof(hosts) / sizeof(hosts[0]))]);
+    append(":");
+    append(ports[draw(sizeof(ports) / sizeof(ports[0]))]);
+}
+
+/* Pieces of what an address is made of. */
+static void draw_pieces(void)
 {
     static const char *const pieces[] = {
         "127.0.0.1", "[",       "]",          "::",         "1",     ":",
@@ -40,27 +73,28 @@ static void draw_text(void)
         ".",         "0",       "255",        "65535",      "65536", "ffff",
         "::ffff:",   "systemd", "/",          "4294967296", "-",     "+"
     };
-    size_t used = 0, length;
     unsigned count = draw(8);
-    const char *piece;
-    char byte[2] = "";
+
+    while (count-- > 0)
+        append(pieces[draw(sizeof(pieces) / sizeof(pieces[0]))]);
+}
+
+/* And then any bytes. */
+static void draw_text(void)
+{
+    size_t length;
+    unsigned count;
 
     memset(text, 0, sizeof(text));
-    while (count-- > 0) {
-        piece = pieces[draw(sizeof(pieces) / sizeof(pieces[0]))];
-        if (draw(4) == 1) {
-            byte[0] = (char)draw(256);
-            piece = byte;
-        }
-        length = strlen(piece);
-        if (used + length > LONGEST)
-            return;
-        memcpy(text + used, piece, length);
-        used += length;
-    }
-    for (count = draw(16) == 1 ? draw(LONGEST) : 0; count > 0 && used < LONGEST;
-         count--)
-        text[used++] = 'a';
+    if (draw(2))
+        draw_place();
+    else
+        draw_pieces();
+    for (count = draw(16) == 1 ? draw(LONGEST) : 0; count > 0; count--)
+        append("a");
+    length = strlen(text);
+    for (count = draw(8) == 1 ? draw(4) : 0; count > 0 && length > 0; count--)
+        text[draw((unsigned)length)] = (char)draw(256);
 }
 
 static unsigned port_of(const em__address *address)
