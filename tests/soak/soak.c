@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Soak: emitters, timers, posts and batons mixed for SOAK_SECONDS (600), with
- * work for both processors.  Each second it looks at its memory, descriptors
- * and threads, which must stay as they were after a tenth of the time; in the
- * end each item that was accepted is accounted for. */
+/* Soak: emitters, timers, posts, batons and workers that are killed, mixed for
+ * SOAK_SECONDS (600), with work for both processors.  Each second it looks at
+ * its memory, descriptors, threads and processes, which must stay as they were
+ * after a tenth of the time; in the end each item that was accepted is
+ * accounted for. */
 
 #include <config.h>
 
@@ -16,7 +17,12 @@
 
 #include <emitter.h>
 
-enum { POSTERS = 2, IN_FLIGHT = 256, BATCH = 64, SLACK_KB = 4096 };
+#include "workers.h"
+
+/* Of what comes and goes: messages with descriptors and clients on their way,
+ * workers that take each other's place. */
+enum { SLACK_KB = 4096, SLACK_FDS = 300, SLACK_PROCESSES = 8 };
+enum { POSTERS = 2, IN_FLIGHT = 256, BATCH = 64 };
 
 static struct {
     atomic_ulong batons, cancels, posts, timers, emits;
@@ -30,7 +36,7 @@ static int in_flight;
 static uint32_t seed = 20251123;
 
 /* xorshift32, G. Marsaglia, "Xorshift RNGs", J. Stat. Software 8(14), 2003. */
-static uint32_t draw(uint32_t below)
+uint32_t draw(uint32_t below)
 {
     seed ^= seed << 13;
     seed ^= seed >> 17;
@@ -155,7 +161,7 @@ static void *post(void *data)
 
 typedef struct sample {
     long memory_kb;
-    int fds, threads;
+    int fds, threads, processes;
 } sample;
 
 static int count_entries(const char *path)
@@ -173,7 +179,7 @@ static int count_entries(const char *path)
 static sample look(void)
 {
     sample now = { 0, count_entries("/proc/self/fd"),
-                   count_entries("/proc/self/task") };
+                   count_entries("/proc/self/task"), count_processes() };
     FILE *file = fopen("/proc/self/statm", "r");
     long pages = 0, resident = 0;
 
@@ -200,9 +206,12 @@ static void watch(em_source *source, void *data)
         now.memory_kb > most.memory_kb ? now.memory_kb : most.memory_kb;
     most.fds = now.fds > most.fds ? now.fds : most.fds;
     most.threads = now.threads > most.threads ? now.threads : most.threads;
+    most.processes =
+        now.processes > most.processes ? now.processes : most.processes;
     if (second < seconds)
         return;
     atomic_store(&over, true);
+    workers_end();
     em_source_remove(source);
 }
 
@@ -230,7 +239,9 @@ static bool settle(void)
     fine = same("timers", &in.timers, &out.timers) && fine;
     fine = same("emits", &in.emits, &out.emits) && fine;
     fine = flat("kB", first.memory_kb, most.memory_kb, SLACK_KB) && fine;
-    fine = flat("fds", first.fds, most.fds, 0) && fine;
+    fine = flat("fds", first.fds, most.fds, SLACK_FDS) && fine;
+    fine =
+        flat("procs", first.processes, most.processes, SLACK_PROCESSES) && fine;
     return flat("threads", first.threads, most.threads, limit) && fine;
 }
 
@@ -238,14 +249,14 @@ int main(void)
 {
     const char *wish = getenv("SOAK_SECONDS");
     pthread_t posters[POSTERS];
+    int fds = count_entries("/proc/self/fd"), i;
     bool fine;
-    int i;
 
     seconds = wish ? strtol(wish, NULL, 10) : 600;
     if (em_loop_new(NULL, &loop) < 0 ||
         em_pool_new(EM_OPTIONS(em_pool_options, .max_threads = 3), &pool) < 0 ||
         em_emitter_new(loop, &emitter) < 0 ||
-        em_on(emitter, "posted", posted, NULL) < 0 ||
+        em_on(emitter, "posted", posted, NULL) < 0 || workers_begin(loop) < 0 ||
         em_loop_add_timer(loop, 1, 1, stir, NULL, NULL) < 0 ||
         em_loop_add_timer(loop, 1000, 1000, watch, NULL, NULL) < 0)
         return EXIT_FAILURE;
@@ -258,9 +269,11 @@ int main(void)
         (void)pthread_join(posters[i], NULL);
     (void)em_loop_run(loop, EM_RUN_DEFAULT); /* their last posts */
     fine = settle();
+    fine = workers_settle() && fine;
     em_unref(emitter);
     em_loop_free(loop);
     em_pool_free(pool);
+    fine = flat("fds", fds, count_entries("/proc/self/fd"), 0) && fine;
     printf("%s after %ld s\n", fine ? "flat" : "NOT FLAT", seconds);
     return fine ? EXIT_SUCCESS : EXIT_FAILURE;
 }
