@@ -170,6 +170,8 @@ WRAP_AS(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags),
 WRAP(sched_setaffinity, (pid_t pid, size_t size, const cpu_set_t *set),
      (pid, size, set));
 #endif
+WRAP_AS(ssize_t, send, (int fd, const void *bytes, size_t size, int flags),
+        (fd, bytes, size, flags));
 WRAP_AS(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags),
         (fd, message, flags));
 WRAP(setgid, (gid_t gid), (gid));

@@ -314,6 +314,25 @@ TEST(calls_that_are_interrupted_are_made_again)
     end_workers();
 }
 
+/* The byte that lets the child go, and what the child says of its failure. */
+TEST(what_parent_and_child_tell_each_other_is_not_lost_to_a_signal)
+{
+    unsigned long nth;
+
+    begin_workers();
+    for (nth = 1; nth <= 2; nth++) {
+        fail_call("send", nth, EINTR);
+        assert_error(-ENOENT, TRY(.path = "/nonexistent"));
+        ck_assert(failed);
+    }
+    for (nth = 1; nth <= 2; nth++) {
+        fail_call("dup2", nth, EINTR);
+        assert_ok(TRY(.main = rest, .stdio = { 0, 3, 3 }));
+        ck_assert(failed);
+    }
+    end_workers();
+}
+
 /* Allocations in the child count too, each on its own copy. */
 static void fail_allocations(const em_worker_options *options)
 {
@@ -372,5 +391,6 @@ SUITE("spawn_fail", nonsense_is_refused, a_bad_path_is_told_as_execve_tells_it,
       a_process_at_its_limit_of_descriptors_is_told,
       every_call_that_fails_is_told, every_call_of_a_poller_that_fails_is_told,
       calls_that_are_interrupted_are_made_again,
+      what_parent_and_child_tell_each_other_is_not_lost_to_a_signal,
       without_memory_there_is_no_worker,
       a_thousand_workers_that_are_killed_leave_nothing);

@@ -26,11 +26,21 @@ int em__descriptors_check(const int *fds, size_t count)
     return 0;
 }
 
+static int duplicate(int from, int to)
+{
+    int r;
+
+    do
+        r = dup2(from, to);
+    while (r < 0 && errno == EINTR);
+    return r < 0 ? -errno : 0;
+}
+
 /* Out of the way first: they may be 0, 1 and 2 in another order. */
 int em__descriptors_redirect(const int stdio[3])
 {
     int sources[3];
-    int i;
+    int i, r = 0;
 
     for (i = 0; i < 3; i++) {
         if (!stdio[i])
@@ -39,11 +49,11 @@ int em__descriptors_redirect(const int stdio[3])
         if (sources[i] < 0)
             return -errno;
     }
-    for (i = 0; i < 3; i++) {
-        if (stdio[i] && dup2(sources[i], i) < 0)
-            return -errno;
+    for (i = 0; i < 3 && r == 0; i++) {
+        if (stdio[i])
+            r = duplicate(sources[i], i);
     }
-    return 0;
+    return r;
 }
 
 void em__descriptors_hand_down(const int *kept, size_t count)

@@ -90,6 +90,18 @@ int em__spawn_plan(em__spawn *spawn, const em_worker_options *options,
     return r < 0 ? r : plan_descriptors(spawn);
 }
 
+/* --- between parent and child --- */
+
+/* If it is still there.  A byte that is lost would leave both waiting. */
+static void tell(const em__spawn *spawn, const void *bytes, size_t size)
+{
+    ssize_t n;
+
+    do
+        n = send(spawn->status, bytes, size, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+}
+
 /* --- in the child --- */
 
 /* Wait to be let go; end with the parent, or if it gave up. */
@@ -107,7 +119,7 @@ static void wait_at_gate(const em__spawn *spawn)
 
 static void fail(const em__spawn *spawn, int error)
 {
-    (void)send(spawn->status, &error, sizeof(error), MSG_NOSIGNAL);
+    tell(spawn, &error, sizeof(error));
     _exit(FAILED);
 }
 
@@ -170,7 +182,7 @@ int em__spawn_go(em__spawn *spawn)
 {
     int r;
 
-    (void)send(spawn->status, "", 1, MSG_NOSIGNAL); /* if it is still there */
+    tell(spawn, "", 1);
     r = read_status(spawn);
     if (r == 0)
         spawn->pid = 0;
