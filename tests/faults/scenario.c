@@ -1,27 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Scenario: a program that uses all parts, for scripts/faults to make its
- * system calls fail from outside.
+/* Scenario: a program that uses all parts of one process, for scripts/faults to
+ * make its system calls fail from outside.
  *
  * Each function may refuse, with an errno that it documents.  What was accepted
- * comes back, and in the end nothing is left; else the program fails.  The two
- * writes to no descriptor show where in the trace the library's part is. */
+ * comes back, and in the end nothing is left; else the program fails.  Workers
+ * and clusters have a program of their own, workers.c. */
 
 #include <config.h>
 
-#include <dirent.h>
-#include <errno.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <emitter.h>
 
+#include "account.h"
 #include "baton/internal.h"
 
 enum { BATONS = 8, POSTS = 4, MEMBERS = 5, RUNS = 50 };
@@ -31,55 +25,10 @@ static struct {
     int batons, posts, timers, readers, children, notices, signals, groups;
 } in, out;
 
-static atomic_size_t blocks;
-static const char *refused[64];
-static int errors[64];
-static int refusals;
 static int ends[2], hold[2];
 static pid_t child;
 
-/* --- memory, counted --- */
-
-static void *take(size_t size)
-{
-    void *block = malloc(size);
-
-    if (block)
-        atomic_fetch_add(&blocks, 1);
-    return block;
-}
-
-static void *resize(void *old, size_t size)
-{
-    void *block = realloc(old, size);
-
-    if (block && !old)
-        atomic_fetch_add(&blocks, 1);
-    return block;
-}
-
-static void give_back(void *block)
-{
-    if (block)
-        atomic_fetch_sub(&blocks, 1);
-    free(block);
-}
-
 /* --- what comes back --- */
-
-/* Whether the call was accepted. */
-static bool ask(const char *call, int r)
-{
-    if (r >= 0)
-        return true;
-    if (refusals < 64) {
-        refused[refusals] = call;
-        errors[refusals++] = r;
-    }
-    return false;
-}
-
-#define ASK(call) ask(#call, call)
 
 static int work(em_baton *baton, void *data)
 {
@@ -251,47 +200,16 @@ static void use_all(void)
 
 /* --- the account --- */
 
-static int count_entries(const char *path)
+static void settle(void)
 {
-    DIR *directory = opendir(path);
-    int count = 0;
-
-    while (directory && readdir(directory))
-        count++;
-    if (directory)
-        (void)closedir(directory);
-    return count;
-}
-
-static void wait_for_threads(int before)
-{
-    time_t give_up = time(NULL) + 10;
-
-    while ((count_entries("/proc/self/task") > before ||
-            atomic_load(&blocks) > 0) &&
-           time(NULL) < give_up)
-        (void)sched_yield();
-}
-
-static bool is_settled(const char *what, int accepted, int came_back)
-{
-    if (accepted != came_back)
-        printf("LOST: %d of %d %s\n", accepted - came_back, accepted, what);
-    return accepted == came_back;
-}
-
-static bool settle(void)
-{
-    bool fine = is_settled("batons", in.batons, out.batons);
-
-    fine = is_settled("posts", in.posts, out.posts) && fine;
-    fine = is_settled("timers", in.timers, out.timers) && fine;
-    fine = is_settled("readers", in.readers, out.readers) && fine;
-    fine = is_settled("children", in.children, out.children) && fine;
-    fine = is_settled("notices", in.notices, out.notices) && fine;
-    fine = is_settled("signals", in.signals, out.signals) && fine;
-    fine = is_settled("groups", in.groups, out.groups) && fine;
-    return fine;
+    account_settle("batons", in.batons, out.batons);
+    account_settle("posts", in.posts, out.posts);
+    account_settle("timers", in.timers, out.timers);
+    account_settle("readers", in.readers, out.readers);
+    account_settle("children", in.children, out.children);
+    account_settle("notices", in.notices, out.notices);
+    account_settle("signals", in.signals, out.signals);
+    account_settle("groups", in.groups, out.groups);
 }
 
 static void prepare(void)
@@ -308,40 +226,17 @@ static void prepare(void)
         (void)close(hold[1]);
         _exit(read(hold[0], &byte, 1) == 0 ? 0 : 1);
     }
-    (void)em_set_allocator(take, resize, give_back);
 }
 
 int main(void)
 {
-    int fds, threads, i;
-    bool fine;
-
     prepare();
-    fds = count_entries("/proc/self/fd");
-    threads = count_entries("/proc/self/task");
-    (void)!write(-1, "begin", 5);
+    account_begin();
     use_all();
-    (void)!write(-1, "end", 3);
+    account_stop();
     if (hold[1] >= 0) /* the child's end */
         (void)close(hold[1]);
-    fds--;
     (void)waitpid(child, NULL, 0);
-    wait_for_threads(threads);
-    fine = settle();
-    if (count_entries("/proc/self/task") > threads) {
-        printf("LEAK: threads\n");
-        fine = false;
-    }
-    if (atomic_load(&blocks) > 0) {
-        printf("LEAK: memory\n");
-        fine = false;
-    }
-    if (count_entries("/proc/self/fd") != fds) {
-        printf("LEAK: descriptors\n");
-        fine = false;
-    }
-    for (i = 0; i < refusals; i++)
-        printf("refused: %.*s %s\n", (int)strcspn(refused[i], "("), refused[i],
-               em_strerror(errors[i]));
-    return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+    settle();
+    return account_end(1);
 }
