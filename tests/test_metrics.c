@@ -3,7 +3,9 @@
 
 #include <config.h>
 
+#include <pthread.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <emitter/baton.h>
 #include <emitter/emitter.h>
@@ -117,6 +119,109 @@ TEST(a_waiting_loop_takes_no_turn_until_something_is_due)
     em_loop_free(loop);
 }
 
+/* --- a loop that has something ready in each turn --- */
+
+enum { MANY_TURNS = 50, AWAITED = 3 };
+
+static int came, turned;
+static uint64_t busy_turns;
+
+static void timer_came(em_source *source, void *data)
+{
+    (void)source, (void)data;
+    came++;
+}
+
+static void post_came(em_loop *of, void *data)
+{
+    (void)of, (void)data;
+    came++;
+}
+
+static int no_work(em_baton *baton, void *data)
+{
+    (void)baton, (void)data;
+    return 0;
+}
+
+static void baton_came(em_baton *baton, int status, void *data)
+{
+    (void)baton, (void)data;
+    assert_ok(status);
+    came++;
+}
+
+static void *post_one(void *data)
+{
+    (void)data;
+    assert_ok(em_loop_post(loop, post_came, NULL));
+    return NULL;
+}
+
+/* The byte stays, so the descriptor is ready in each turn. */
+static void keep_ready(em_source *source, int fd, unsigned events, void *data)
+{
+    pthread_t *thread = data;
+
+    (void)fd, (void)events;
+    if (++turned == MANY_TURNS) {
+        assert_ok(em_loop_add_timer(loop, 1, 0, timer_came, NULL, NULL));
+        assert_ok(em_baton_run(loop, no_work, baton_came, NULL));
+        ck_assert_int_eq(pthread_create(thread, NULL, post_one, NULL), 0);
+    }
+    if (came == AWAITED)
+        em_source_remove(source);
+}
+
+TEST(a_loop_that_is_always_busy_has_its_timers_posts_and_batons)
+{
+    pthread_t thread;
+    int ends[2];
+
+    assert_ok(em_loop_new(NULL, &loop));
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(write(ends[1], "x", 1), 1);
+    assert_ok(
+        em_loop_add_fd(loop, ends[0], EM_READABLE, keep_ready, &thread, NULL));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    ck_assert_int_eq(came, AWAITED);
+    ck_assert_uint_ge(counts().turns, MANY_TURNS);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    em_loop_free(loop);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+static void read_one(em_source *source, int fd, unsigned events, void *data)
+{
+    char byte;
+
+    (void)events, (void)data;
+    ck_assert_int_eq(read(fd, &byte, 1), 1);
+    if (byte == '.')
+        return;
+    em_source_unref(source);
+    busy_turns = counts().turns;
+    assert_ok(em_loop_add_timer(loop, 300, 0, note_timer, NULL, NULL));
+}
+
+TEST(a_loop_that_was_busy_sleeps_until_something_is_due)
+{
+    static const char bytes[30] = ".............................!";
+    int ends[2];
+
+    assert_ok(em_loop_new(NULL, &loop));
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(write(ends[1], bytes, sizeof(bytes)), sizeof(bytes));
+    assert_ok(em_loop_add_fd(loop, ends[0], EM_READABLE, read_one, NULL, NULL));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    ck_assert_uint_eq(counts().turns, busy_turns + 1);
+    ck_assert_uint_gt(counts().idle_us, 0);
+    em_loop_free(loop);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 TEST(the_longest_callback_is_remembered)
 {
     uint64_t us = 3000;
@@ -174,12 +279,6 @@ static void blame(em_loop *of, uint64_t held_us, void (*callback)(void),
 static void hold_timer(em_source *source, void *data)
 {
     hold_task(em_source_loop(source), data);
-}
-
-static int no_work(em_baton *baton, void *data)
-{
-    (void)baton, (void)data;
-    return 0;
 }
 
 static void hold_after(em_baton *baton, int status, void *data)
@@ -275,6 +374,8 @@ SUITE("metrics", turns_callbacks_and_posts_are_counted,
       posted_events_are_counted_as_posts_where_they_are_delivered,
       waiting_is_counted_as_idle,
       a_waiting_loop_takes_no_turn_until_something_is_due,
+      a_loop_that_is_always_busy_has_its_timers_posts_and_batons,
+      a_loop_that_was_busy_sleeps_until_something_is_due,
       the_longest_callback_is_remembered, a_caller_that_knows_less_gets_less,
       the_hook_names_the_callback_that_held_the_loop,
       the_time_between_runs_is_nobodys,

@@ -113,6 +113,7 @@ struct em_loop {
     em_loop_counts counts;
     uint64_t looked;        /* microseconds: the last look at the clock; */
     unsigned unseen;        /* calls since */
+    unsigned busy;          /* waits in a row that found something ready */
     void (*callback)(void); /* the last one called, if it is known */
     em_stall_fn *stall;
     void *stall_data;

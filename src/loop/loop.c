@@ -19,7 +19,9 @@
 
 enum {
     READY_MAX = 256, /* descriptors a turn, */
-    ALWAYS_MAX = 64  /* and those that need no polling */
+    ALWAYS_MAX = 64, /* and those that need no polling */
+    BUSY_TURNS = 8,  /* with something ready, in a row */
+    BUSY_US = 2      /* a wait that did not sleep, which takes longer */
 };
 
 /* --- what others ask --- */
@@ -146,6 +148,8 @@ static void deliver_mail(em_loop *loop)
     em__mail *mail;
     uint64_t until = 0;
 
+    if (em__mailbox_empty(&loop->mailbox))
+        return;
     loop->counts.callbacks += em__mailbox_reap(&loop->mailbox);
     while (left > 0 && !em__loop_halted(loop)) {
         mail = em__mailbox_next(&loop->mailbox, left == loop->budget_count);
@@ -195,6 +199,46 @@ static int time_to_wait(em_loop *loop)
     return time_left(loop);
 }
 
+/* Whether something was ready each time, lately. */
+static bool is_busy(const em_loop *loop)
+{
+    return loop->busy >= BUSY_TURNS && !loop->pocket.first;
+}
+
+static void begin_turn(em_loop *loop)
+{
+    if (!loop->virtual_clock)
+        loop->now = loop->looked / 1000;
+}
+
+/* A busy loop first looks what is ready without falling asleep.  It needs not
+ * look at the clock before that, which would only tell how long it slept, nor
+ * tell senders to wake it.  What this costs, when nothing is ready after all,
+ * is a system call more before a sleep, which takes several times as long. */
+static int glance(em_loop *loop, em__ready *ready)
+{
+    int count = em__poller_wait(&loop->poller, ready, READY_MAX, 0);
+
+    if (count <= 0) {
+        loop->busy = 0;
+        return count;
+    }
+    (void)em__loop_look(loop);
+    begin_turn(loop);
+    return count;
+}
+
+/* A wait this short was none. */
+static void note_wait(em_loop *loop, uint64_t took_us, int count)
+{
+    if (count <= 0 || took_us > BUSY_US)
+        loop->busy = 0;
+    else if (loop->busy < BUSY_TURNS)
+        loop->busy++;
+    loop->counts.idle_us += took_us;
+    em__mailbox_was_woken(&loop->mailbox, took_us);
+}
+
 /* The clock was read a moment ago. */
 static int wait(em_loop *loop, em__ready *ready, int timeout)
 {
@@ -203,12 +247,9 @@ static int wait(em_loop *loop, em__ready *ready, int timeout)
 
     em__mailbox_wake_up(&loop->mailbox);
     em__loop_begin_looking(loop);
-    if (!loop->virtual_clock)
-        loop->now = loop->looked / 1000;
-    if (timeout != 0) {
-        loop->counts.idle_us += loop->looked - began;
-        em__mailbox_was_woken(&loop->mailbox, loop->looked - began);
-    }
+    begin_turn(loop);
+    if (timeout != 0)
+        note_wait(loop, loop->looked - began, count);
     return count;
 }
 
@@ -222,11 +263,20 @@ static void jump(em_loop *loop)
         loop->now = next;
 }
 
-static int turn(em_loop *loop, bool may_wait)
+/* Look what is ready, or wait for it. */
+static int await(em_loop *loop, em__ready *ready)
 {
-    em__ready ready[READY_MAX + ALWAYS_MAX];
-    int timeout = may_wait ? time_to_wait(loop) : 0;
-    int count = wait(loop, ready, timeout);
+    int count = is_busy(loop) ? glance(loop, ready) : 0;
+
+    if (count != 0)
+        return count;
+    (void)em__loop_look(loop);
+    return wait(loop, ready, time_to_wait(loop));
+}
+
+static int turn(em_loop *loop, em__ready *ready, bool may_wait)
+{
+    int count = may_wait ? await(loop, ready) : wait(loop, ready, 0);
 
     if (count < 0)
         return count;
@@ -240,23 +290,26 @@ static int turn(em_loop *loop, bool may_wait)
     deliver_mail(loop);
     em__loop_run_errand(loop);
     em__task_run_defers(loop);
-    (void)em__loop_look(loop);
     return 0;
 }
 
+/* The turns are called from one place only, so that a compiler takes them in: a
+ * system that empties the processor's stack of return addresses when it is
+ * called makes each return after that a slow one. */
 static int take_turns(em_loop *loop, em_run_mode mode)
 {
     uint64_t calls = loop->counts.callbacks;
+    bool may_wait = mode != EM_RUN_NOWAIT;
+    em__ready ready[READY_MAX + ALWAYS_MAX];
     int r = 0;
 
-    if (mode == EM_RUN_NOWAIT)
-        return em__loop_halted(loop) ? 0 : turn(loop, false);
-    em__loop_begin_looking(loop);
-    while (r == 0 && !em__loop_halted(loop) && is_alive(loop)) {
-        r = turn(loop, true);
-        if (mode == EM_RUN_ONCE && loop->counts.callbacks != calls)
+    while (r == 0 && !em__loop_halted(loop) && (!may_wait || is_alive(loop))) {
+        r = turn(loop, ready, may_wait);
+        if (!may_wait ||
+            (mode == EM_RUN_ONCE && loop->counts.callbacks != calls))
             break;
     }
+    (void)em__loop_look(loop);
     return r;
 }
 

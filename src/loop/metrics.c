@@ -2,7 +2,7 @@
 /* Metrics: what the loop did, and who held it too long.
  *
  * The clock costs as much as a short callback, so it is read once in sixteen of
- * them and at the end of a turn; what is measured is then the sixteen together,
+ * them and between two turns; what is measured is then the sixteen together,
  * which for an outlier is as good as itself.  With a stall hook it is read
  * after each one, and the blame is exact. */
 
