@@ -224,7 +224,10 @@ int em__fd_harvest_always(em_loop *loop, em__ready *ready, int max);
 
 /* notify.c */
 void em__notify_raise(em__notify_source *mine); /* any thread, signal-safe */
-bool em__notify_is_due(const em_loop *loop);
+static inline bool em__notify_is_due(const em_loop *loop)
+{
+    return loop->notices || atomic_load(&loop->notified);
+}
 void em__notify_stop(em_source *source);
 void em__notify_dispatch(em_loop *loop);
 void em__notify_leave(em_loop *loop); /* wait until every notifier has left */
@@ -238,6 +241,10 @@ void em__signal_call(em_source *source);
 /* timer.c */
 void em__timer_stop(em_source *source);
 void em__timer_dispatch(em_loop *loop);
+static inline bool em__timer_may_be_due(const em_loop *loop)
+{
+    return loop->wheel.now < loop->now || !em__list_empty(&loop->wheel.due);
+}
 void em__timer_release(em_loop *loop); /* at its end, all to its sources */
 
 /* task.c */

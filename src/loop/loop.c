@@ -274,6 +274,8 @@ static int await(em_loop *loop, em__ready *ready)
     return wait(loop, ready, time_to_wait(loop));
 }
 
+/* What a turn is for is mostly a descriptor, so all else that has nothing to do
+ * is not even called: the calls would take as long as looking at the clock. */
 static int turn(em_loop *loop, em__ready *ready, bool may_wait)
 {
     int count = may_wait ? await(loop, ready) : wait(loop, ready, 0);
@@ -283,13 +285,18 @@ static int turn(em_loop *loop, em__ready *ready, bool may_wait)
     loop->counts.turns++;
     if (loop->virtual_clock && may_wait && count == 0)
         jump(loop);
-    count += em__fd_harvest_always(loop, ready + count, ALWAYS_MAX);
-    em__timer_dispatch(loop);
-    em__notify_dispatch(loop);
+    if (loop->always_count > 0)
+        count += em__fd_harvest_always(loop, ready + count, ALWAYS_MAX);
+    if (em__timer_may_be_due(loop))
+        em__timer_dispatch(loop);
+    if (em__notify_is_due(loop))
+        em__notify_dispatch(loop);
     em__fd_dispatch(loop, ready, count);
     deliver_mail(loop);
-    em__loop_run_errand(loop);
-    em__task_run_defers(loop);
+    if (loop->virtual_clock)
+        em__loop_run_errand(loop);
+    if (loop->defers)
+        em__task_run_defers(loop);
     return 0;
 }
 

@@ -54,11 +54,6 @@ int em_source_notify(em_source *source)
 
 /* --- the owner --- */
 
-bool em__notify_is_due(const em_loop *loop)
-{
-    return loop->notices || atomic_load(&loop->notified);
-}
-
 /* Queue what was notified, which is stacked, in the order it came. */
 static void collect(em_loop *loop)
 {
@@ -118,8 +113,6 @@ void em__notify_dispatch(em_loop *loop)
 {
     em__notify_source *mine;
 
-    if (!em__notify_is_due(loop))
-        return;
     collect(loop);
     while ((mine = loop->notices) && !em__loop_halted(loop)) {
         loop->notices = mine->next;
