@@ -314,15 +314,17 @@ static void set_crowd(unsigned long count)
     (void)snprintf(crowd_name, sizeof(crowd_name), "%lu", count);
     (void)snprintf(crowded_name, sizeof(crowded_name), "%lu/%u", crowded->size,
                    crowded->threads);
-    if (count < CROWD) {
+    if (count < CROWD)
         (void)printf("# %lu descriptors, not %d: the system's limit\n", count,
                      CROWD);
-        (void)fflush(stdout); /* before there are processes that would, too */
-    }
 }
 
+/* Lines from the first one on: what waits in a buffer when measurements are
+ * forked would be printed by each of them again. */
 int main(int argc, char **argv)
 {
+    if (setvbuf(stdout, NULL, _IOLBF, 0) != 0)
+        return EXIT_FAILURE;
     set_crowd(raise_limit());
     return bench_main(subjects, argc, argv);
 }
