@@ -263,12 +263,14 @@ static bool is_needed(em_pool *pool, size_t claimed, uint64_t now_us)
     if (promised > 0)
         return waiting > promised &&
                is_worth_waking(pool, waiting - promised, now_us);
-    if (waiting + claimed == 0)
+    if (waiting + claimed == 0 && !pool->claimed)
         return false;
-    if (nobody || (park->asleep > 0 && !park->watched))
+    if (nobody)
         return true;
-    return waiting > 0 &&
-           (park->asleep == 0 || is_worth_waking(pool, waiting, now_us));
+    if (park->asleep == 0) /* nobody watches what is put aside */
+        return waiting > 0 || pool->count < pool->max;
+    return !park->watched ||
+           (waiting > 0 && is_worth_waking(pool, waiting, now_us));
 }
 
 void em__park_stir(em_pool *pool, size_t claimed, uint64_t now_us)

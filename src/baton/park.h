@@ -19,8 +19,9 @@
  * watches: it wakes up by itself every few milliseconds as long as there is
  * traffic, and when nothing was taken in between it takes what is left,
  * whether it is in the queue or in the slots of a thread that got stuck.  While
- * anything waits, there is no moment with a sleeper, nobody who watches and
- * nobody who is on the way: em__park_stir wakes one then. */
+ * anything waits, in the queue or in slots, there is no moment with nobody who
+ * watches and nobody who is on the way, unless all threads that there may be
+ * are at work: em__park_stir wakes or makes one then. */
 
 #ifndef EM_BATON_PARK_H
 #define EM_BATON_PARK_H
