@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Baton: work done on a pool thread, finished on the loop that asked. */
+/* Baton: work done on a pool thread, finished on the loop that asked.
+ *
+ * NULL or nonsense is -EINVAL, false, NULL or nothing. */
 
 #ifndef EMITTER_BATON_H
 #define EMITTER_BATON_H
@@ -59,7 +61,8 @@ int em_baton_run(em_loop *loop, em_work_fn *work, em_after_fn *after,
 
 /* The same with options.  A ret that is not NULL gets a reference of its own,
  * to be given back with em_baton_unref.  Also -E2BIG, and -EAGAIN if the pool's
- * queue is full; on any error nothing of the options was taken. */
+ * queue is full; on any error nothing of the options was taken.  -EINVAL also
+ * for a priority out of range and for error_to_owner without an owner. */
 int em_baton_start(em_loop *loop, const em_baton_options *options,
                    em_baton **ret);
 

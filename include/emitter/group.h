@@ -2,7 +2,8 @@
 /* Group: many batons with one end, and with a limit to how many are under way.
  *
  * A group belongs to its loop's owner, who alone may call these functions; it
- * keeps the loop alive until it has ended. */
+ * keeps the loop alive until it has ended, and is gone then.  NULL or nonsense
+ * is -EINVAL; in a forked child that inherited it, -ECHILD. */
 
 #ifndef EMITTER_GROUP_H
 #define EMITTER_GROUP_H
@@ -21,7 +22,8 @@ typedef struct em_group em_group;
 typedef int em_next_fn(em_group *group, em_baton_options *next, void *data);
 
 /* Comes once, after all afters of a closed group, with the first negative
- * result, or 0.  The group frees itself when it returned. */
+ * result, or 0; -ECANCELED if it was cancelled, or the loop freed, before there
+ * was one.  The group frees itself when it returned. */
 typedef void em_group_done_fn(em_group *group, int status, void *data);
 
 typedef struct em_group_options {

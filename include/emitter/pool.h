@@ -67,7 +67,7 @@ int em_pool_stats(em_pool *pool, em_pool_counts *counts);
 /* Take no more batons (-ESHUTDOWN), complete the queued ones with -ESHUTDOWN,
  * and wait until none runs, but not past deadline_ms from now (UINT64_MAX: for
  * ever).  Returns how many still run, the caller's own counted; call again to
- * wait again. */
+ * wait again.  Or returns -EINVAL. */
 int em_pool_shutdown(em_pool *pool, uint64_t deadline_ms);
 
 /* Let go of a pool: its queued batons complete with -ESHUTDOWN, running ones
