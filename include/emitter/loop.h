@@ -69,7 +69,7 @@ typedef struct em_loop_options {
 typedef struct em_loop_counts {
     size_t size; /* of this struct; to be set before em_loop_metrics */
     uint64_t turns;
-    uint64_t callbacks;  /* calls of user functions, of every kind */
+    uint64_t callbacks;  /* calls into user code; a posted event is one */
     uint64_t posts;      /* tasks and posted events delivered */
     uint64_t idle_us;    /* waited */
     uint64_t longest_us; /* the longest callback (or 16 short ones) */
