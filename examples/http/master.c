@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -25,13 +26,17 @@ struct master {
     struct table *table;
     int *keep; /* descriptors for the workers: the log, then listeners */
     size_t keep_count;
+    unsigned given_up; /* slots, since the last reload */
     bool stopping;
     int status; /* to exit with */
 };
 
-static void complain(const char *what, int error)
+/* Returns the error, if it is one. */
+static int complain(const char *what, int error)
 {
-    fprintf(stderr, "server: %s: %s\n", what, em_strerror(error));
+    if (error < 0)
+        fprintf(stderr, "server: %s: %s\n", what, em_strerror(error));
+    return error;
 }
 
 /* --- the log --- */
@@ -51,11 +56,11 @@ static void reopen_log(struct master *master)
 
     if (fd < 0) {
         if (master->setting.log >= 0)
-            complain(master->setting.options.log, fd);
+            (void)complain(master->setting.options.log, fd);
         return;
     }
     if (dup3(fd, master->setting.log, O_CLOEXEC) < 0)
-        complain(master->setting.options.log, -errno);
+        (void)complain(master->setting.options.log, -errno);
     (void)close(fd);
 }
 
@@ -108,13 +113,31 @@ static void on_exit_of(em_emitter *emitter, void *arg, void *data)
                 end->signal ? end->signal : end->code);
 }
 
+static bool anybody_works(const struct master *master)
+{
+    unsigned i;
+
+    for (i = 0; i < master->setting.options.workers; i++)
+        if (em_cluster_worker(master->cluster, i))
+            return true;
+    return false;
+}
+
+/* A master that nobody works for would only keep its peers waiting. */
 static void on_error(em_emitter *emitter, void *arg, void *data)
 {
+    struct master *master = data;
     const em_error *error = arg;
 
-    (void)emitter, (void)data;
+    (void)emitter;
     fprintf(stderr, "server: %s: %s\n", error->origin ? error->origin : "error",
             error->message);
+    if (error->code != -ECONNABORTED ||
+        ++master->given_up < master->setting.options.workers ||
+        anybody_works(master))
+        return;
+    master->status = EXIT_FAILURE;
+    (void)em_cluster_stop(master->cluster);
 }
 
 static void on_reload(em_emitter *emitter, void *arg, void *data)
@@ -139,7 +162,7 @@ static void reread_table(struct master *master)
         return;
     r = table_read(options->table, options->by, options->workers, &table);
     if (r < 0) {
-        complain(options->table, r);
+        (void)complain(options->table, r);
         return;
     }
     table_free(master->table);
@@ -154,25 +177,20 @@ static int look_up(struct setting *setting)
 
     if (setting->options.proxy)
         r = upstreams_read(&upstreams, setting->options.proxy);
-    if (r < 0)
-        complain(setting->options.proxy, r);
-    else
+    if (r == 0)
         setting->upstreams = upstreams;
-    return r;
+    return complain(setting->options.proxy, r);
 }
 
 static void on_hangup(em_source *source, int signo, void *data)
 {
     struct master *master = data;
-    int r;
-
     (void)source, (void)signo;
     reopen_log(master);
     reread_table(master);
     (void)look_up(&master->setting);
-    r = em_cluster_reload(master->cluster);
-    if (r < 0)
-        complain("reload", r);
+    master->given_up = 0;
+    (void)complain("reload", em_cluster_reload(master->cluster));
 }
 
 /* The second time at once. */
@@ -220,18 +238,29 @@ static int prepare_descriptors(struct master *master)
     if (count > 0) {
         r = listener_open(options->ports, count, master->keep);
         if (r < 0)
-            return r;
+            return complain("--ports", r);
         master->keep_count = count;
         master->setting.listeners = master->keep;
     }
     if (options->log) {
         r = open_log(options->log);
         if (r < 0)
-            return r;
+            return complain(options->log, r);
         master->setting.log = r;
         master->keep[master->keep_count++] = r;
     }
     return 0;
+}
+
+/* Who may not look is told by the workers, who are somebody else. */
+static int check_root(const char *root)
+{
+    struct stat found;
+    int r = stat(root, &found) < 0 ? -errno : 0;
+
+    if (r == 0 && !S_ISDIR(found.st_mode))
+        r = -ENOTDIR;
+    return complain(root, r);
 }
 
 static int prepare(struct master *master)
@@ -242,9 +271,12 @@ static int prepare(struct master *master)
     /* In a reload there are two of each, and restarts may overlap. */
     if (r == 0)
         r = board_new(4 * options->workers + 8, &master->setting.board);
+    if (r == 0 && options->root)
+        r = check_root(options->root);
     if (r == 0 && options->table)
-        r = table_read(options->table, options->by, options->workers,
-                       &master->table);
+        r = complain(options->table,
+                     table_read(options->table, options->by, options->workers,
+                                &master->table));
     return r < 0 ? r : look_up(&master->setting);
 }
 
@@ -271,7 +303,8 @@ static int make_cluster(struct master *master)
         cluster.route_data = master;
         cluster.peek = TABLE_PEEK;
     }
-    return em_cluster_new(master->loop, &cluster, &master->cluster);
+    return complain(options->ports ? "start" : options->listen,
+                    em_cluster_new(master->loop, &cluster, &master->cluster));
 }
 
 static int listen_to(struct master *master)
@@ -308,16 +341,15 @@ static int start(struct master *master)
 
 int master_run(const struct options *options)
 {
-    struct master master = { .setting = { .options = *options, .log = -1 } };
+    struct master master = { .setting = { .options = *options, .log = -1 },
+                             .status = EXIT_SUCCESS };
     int r = start(&master);
 
     if (r == 0)
         r = em_loop_run(master.loop, EM_RUN_DEFAULT);
-    if (r < 0)
-        complain(options->ports ? "start" : options->listen, r);
     em_cluster_free(master.cluster);
     em_loop_free(master.loop);
     table_free(master.table);
     free(master.keep);
-    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return r < 0 ? EXIT_FAILURE : master.status;
 }

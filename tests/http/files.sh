@@ -58,6 +58,14 @@ never_the_secret() {
         [[ $(code "$url$1") == 4?? ]]
 }
 
+# Told by its name, at once, and once.
+tells_that_there_is_no_root() {
+    local told
+    told=$(timeout 20 "$server" --listen 127.0.0.1:0 --root "$temp/nothing" 2>&1)
+    [ $? = 1 ] && [ "$told" = "server: $temp/nothing: No such file or directory" ]
+}
+
+check 'a root that is not there ends it' tells_that_there_is_no_root
 check 'a server starts' start --root "$root"
 check 'a directory is its index' [ "$(get "$url/")" = index ]
 check 'a name may be escaped' [ "$(get "$url/a%20b.txt?x=1")" = 'a b' ]
