@@ -16,6 +16,8 @@
 #include <unistd.h>
 #ifdef HAVE_PIDFD_OPEN
 #include <sys/pidfd.h>
+#else
+#include <sys/syscall.h>
 #endif
 
 #include "loop/internal.h"
@@ -146,16 +148,21 @@ static int watch_by_signal(em__child_source *mine)
 
 /* --- with one --- */
 
+/* The system may have what its C library does not know yet. */
 static int open_pidfd(pid_t pid)
 {
-#ifdef HAVE_PIDFD_OPEN
+#if defined(HAVE_PIDFD_OPEN)
     int fd = pidfd_open(pid, 0); /* close-on-exec by itself */
+#elif defined(SYS_pidfd_open)
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+#else
+    int fd = -1;
+
+    (void)pid;
+    errno = ENOSYS;
+#endif
 
     return fd >= 0 ? fd : -errno;
-#else
-    (void)pid;
-    return -ENOSYS;
-#endif
 }
 
 /* -EPERM: a sandbox that does not know the call. */
