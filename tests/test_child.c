@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -366,10 +367,14 @@ static void fail_each(pid_t pid, const char *const *calls)
 
 TEST(every_failure_leaves_the_loop_as_it_was)
 {
-    static const char *const without[] = { "waitid", "sigaction", NULL };
-#ifdef HAVE_PIDFD_OPEN
+#if defined(HAVE_PIDFD_OPEN)
     static const char *const with[] = { "waitid", "pidfd_open", NULL };
+    static const char *const without[] = { "waitid", "sigaction", NULL };
+#elif defined(SYS_pidfd_open) /* a system call, which cannot be wrapped */
+    static const char *const with[] = { "waitid", NULL };
+    static const char *const *const without = with;
 #else
+    static const char *const without[] = { "waitid", "sigaction", NULL };
     static const char *const *const with = without;
 #endif
     int ends[2];

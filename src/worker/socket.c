@@ -19,7 +19,9 @@
 
 #include "worker/socket.h"
 
-enum { FIRST_SYSTEMD_FD = 3 }; /* sd_listen_fds(3) */
+/* sd_listen_fds(3); and what the system cuts down to net.core.somaxconn, while
+ * SOMAXCONN is the 128 of old systems in some C libraries. */
+enum { FIRST_SYSTEMD_FD = 3, BACKLOG = 4096 };
 
 /* --- descriptors that were given --- */
 
@@ -153,7 +155,7 @@ static int bind_and_listen(int fd, const em__address *address)
 {
     if (bind(fd, (const struct sockaddr *)&address->name, address->name_len) <
             0 ||
-        listen(fd, SOMAXCONN) < 0)
+        listen(fd, BACKLOG) < 0)
         return -errno;
     return 0;
 }
