@@ -16,7 +16,8 @@ enum { EM__SOCKETS_MAX = 16 };
  * a path where somebody listens. */
 int em__socket_listen(em__address *address, bool reuseport, int *sockets);
 
-/* Have the kernel keep connections until bytes came; nothing where it cannot. */
+/* Have the kernel keep connections until bytes came; nothing where it cannot.
+ */
 void em__socket_defer_accept(int fd);
 
 /* Remove the path that was bound, unless it became somebody else's. */
