@@ -56,19 +56,22 @@ static int ask(em_baton *baton, void *data) /* on a pool thread */
     return 0;
 }
 
+static int result;
+
 static void asked(em_baton *baton, int status, void *data)
 {
     (void)baton, (void)data;
-    if (status < 0)
-        fprintf(stderr, "cluster: %s\n", em_strerror(status));
+    result = status;
     (void)em_cluster_stop(cluster);
 }
 
 static void on_ready(em_emitter *emitter, void *arg, void *data)
 {
+    int r = em_baton_run(em_emitter_loop(emitter), ask, asked, NULL);
+
     (void)arg, (void)data;
-    if (em_baton_run(em_emitter_loop(emitter), ask, asked, NULL) < 0)
-        abort();
+    if (r < 0)
+        asked(NULL, r, NULL);
 }
 
 int main(void)
@@ -89,6 +92,8 @@ int main(void)
     if (r == 0)
         r = em_loop_run(loop, EM_RUN_DEFAULT); /* until all of it has ended */
     em_loop_free(loop);                        /* and the cluster with it */
+    if (r == 0)
+        r = result;
     if (r == 0 && fclose(stdout) != 0)
         r = -errno;
     if (r < 0)
