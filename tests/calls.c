@@ -145,7 +145,7 @@ WRAP(execve, (const char *path, char *const *argv, char *const *env),
      (path, argv, env));
 WRAP_AS(pid_t, fork, (void), ());
 WRAP(getgroups, (int room, gid_t *groups), (room, groups));
-#ifdef HAVE_GETRESUID
+#if defined(HAVE_GETRESUID) || defined(EM_PORTABLE)
 WRAP(getresgid, (gid_t * real, gid_t *effective, gid_t *saved),
      (real, effective, saved));
 WRAP(getresuid, (uid_t * real, uid_t *effective, uid_t *saved),
@@ -156,7 +156,7 @@ WRAP(open, (const char *path, int flags, mode_t mode), (path, flags, mode));
 #ifdef HAVE_PIDFD_OPEN
 WRAP(pidfd_open, (pid_t pid, unsigned flags), (pid, flags));
 #endif
-#ifdef HAVE_PIPE2
+#if defined(HAVE_PIPE2) || defined(EM_PORTABLE) /* tests call it anyway */
 WRAP(pipe2, (int *ends, int flags), (ends, flags));
 #endif
 WRAP(poll, (struct pollfd * entries, nfds_t count, int timeout),
@@ -189,6 +189,28 @@ WRAP_AS(pid_t, waitpid, (pid_t pid, int *status, int options),
         (pid, status, options));
 WRAP_AS(ssize_t, write, (int fd, const void *bytes, size_t size),
         (fd, bytes, size));
+
+/* --- what a portable build calls instead, under the names of the above --- */
+
+#ifdef EM_PORTABLE
+#define INJECTED(function) injected(function)
+#else
+#define INJECTED(function) 0
+#endif
+
+int __real_accept(int fd, struct sockaddr *peer, socklen_t *size);
+int __wrap_accept(int fd, struct sockaddr *peer, socklen_t *size);
+int __wrap_accept(int fd, struct sockaddr *peer, socklen_t *size)
+{
+    return INJECTED("accept4") ? -1 : __real_accept(fd, peer, size);
+}
+
+int __real_pipe(int *ends);
+int __wrap_pipe(int *ends);
+int __wrap_pipe(int *ends)
+{
+    return INJECTED("pipe2") ? -1 : __real_pipe(ends);
+}
 
 /* --- calls that return their error --- */
 

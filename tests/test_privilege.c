@@ -186,6 +186,8 @@ TEST(a_step_that_fails_ends_the_worker_before_user_code)
         return;
     begin_workers();
     for (i = 0; i < 6; i++) {
+        if (portable() && strncmp(steps[i], "getres", 6) == 0)
+            continue;
         fail_call(steps[i], 1, EPERM);
         assert_error(-EPERM, try("nobody", NULL, betray));
         ck_assert_msg(call_failed(), "%s", steps[i]);

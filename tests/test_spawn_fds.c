@@ -47,7 +47,7 @@ TEST(all_descriptors_but_those_to_keep_are_closed)
     check_kept();
     fail_call("open", 1, ENOENT); /* and no /proc */
     ck_assert_str_eq(answer_of(say_open, NULL), "000000");
-    ck_assert(call_failed());
+    ck_assert(call_failed() || portable());
     fail_every_call(NULL, 0);
     for (i = 0; i < 6; i++)
         (void)close(open_fds[i]);

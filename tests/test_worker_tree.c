@@ -162,6 +162,8 @@ static pid_t start_main(em_worker_main_fn *main, bool on_thread)
 
 TEST(a_worker_that_never_looks_ends_with_its_parent)
 {
+    if (portable()) /* nobody tells it */
+        return;
     kill_parent(start_main(report_and_hang, false));
     assert_marks("up  killed 15");
 }
@@ -176,6 +178,8 @@ TEST(a_program_that_knows_nothing_of_it_ends_with_its_parent)
     int out[2];
     pid_t pid;
 
+    if (portable())
+        return;
     ck_assert_int_eq(pipe(out), 0);
     options.stdio[1] = out[1] + 1;
     pid = start(&options, false);
@@ -202,6 +206,8 @@ TEST(a_worker_is_told_that_it_was_left)
 
 TEST(a_worker_that_catches_the_signal_is_told_too)
 {
+    if (portable()) /* there is none */
+        return;
     kill_parent(start_main(catch_signal, false));
     assert_marks("up disconnect exit 4");
 }

@@ -267,6 +267,15 @@ bool on_epoll(void)
     return poller && strcmp(poller, "epoll") == 0;
 }
 
+bool portable(void)
+{
+#ifdef EM_PORTABLE
+    return true;
+#else
+    return false;
+#endif
+}
+
 bool emulated(void)
 {
     const char *emulator = getenv("EMITTER_TESTS_EMULATED");

@@ -85,6 +85,10 @@ void restore_descriptors(void);
  * each poller that is built in. */
 bool on_epoll(void);
 
+/* Whether the library was built with --disable-linux, and so makes none of the
+ * calls that only Linux has, and cannot be seen to fail in them. */
+bool portable(void);
+
 /* Whether a user-mode emulator runs this, as scripts/cross says. */
 bool emulated(void);
 

@@ -70,7 +70,7 @@ bool em__sys_owns_descriptors(unsigned made)
 unsigned em__sys_processors(void)
 {
     long online;
-#ifdef CPU_COUNT
+#if defined(CPU_COUNT) && !defined(EM_PORTABLE)
     cpu_set_t allowed;
 
     if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)

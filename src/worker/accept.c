@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/sock.h"
 #include "loop/loop.h"
 #include "worker/accept.h"
 
@@ -46,10 +47,10 @@ static bool is_passing(int error)
 static int accept_one(int listening, em_connection *ret)
 {
     *ret = (em_connection){ .peer_len = sizeof(ret->peer) };
-    ret->fd = accept4(listening, (struct sockaddr *)&ret->peer, &ret->peer_len,
-                      SOCK_CLOEXEC | SOCK_NONBLOCK);
+    ret->fd = em__sock_accept(listening, (struct sockaddr *)&ret->peer,
+                              &ret->peer_len);
     if (ret->fd < 0)
-        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+        return ret->fd == -EWOULDBLOCK ? -EAGAIN : ret->fd;
     if (ret->peer_len > sizeof(ret->peer))
         ret->peer_len = sizeof(ret->peer);
     return 0;

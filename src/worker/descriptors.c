@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <unistd.h>
-#ifdef __linux__
+#if defined(__linux__) && !defined(EM_PORTABLE)
 #include <sys/syscall.h>
 #endif
 
@@ -115,7 +115,7 @@ static bool close_ranges(const int *kept, size_t count)
 #endif
 }
 
-#if defined(__linux__) && defined(SYS_getdents64)
+#if defined(__linux__) && defined(SYS_getdents64) && !defined(EM_PORTABLE)
 
 /* What getdents64(2) fills in; libc's own reader of directories allocates. */
 struct entry {

@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/sock.h"
 #include "worker/handoff.h"
 
 /* Half of what the kernel makes of it: room for some 80 small packets. */
@@ -57,11 +58,11 @@ static int set_send_buffer(int fd, size_t packet_max)
 
 static int open_pair(em__handoff *handoff, int *worker)
 {
-    int ends[2], r;
+    int ends[2];
+    int r = em__sock_pair(SOCK_SEQPACKET, true, ends);
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-                   ends) < 0)
-        return -errno;
+    if (r < 0)
+        return r;
     handoff->send = ends[0];
     *worker = ends[1];
     r = set_send_buffer(ends[0], handoff->packet_max);
@@ -187,6 +188,8 @@ static int fd_of(struct msghdr *message)
         header->cmsg_len < CMSG_LEN(sizeof(fd)))
         return -1;
     memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+    if (MSG_CMSG_CLOEXEC == 0)
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     return fd;
 }
 

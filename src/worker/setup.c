@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-#ifdef __linux__
+#if defined(__linux__) && !defined(EM_PORTABLE)
 #include <sys/prctl.h>
 #endif
 
@@ -128,7 +128,7 @@ int em__spawn_set_up(const em__spawn *spawn)
 
 int em__spawn_set_cpus(uint64_t cpus)
 {
-#ifdef CPU_SET
+#if defined(CPU_SET) && !defined(EM_PORTABLE)
     cpu_set_t set;
     unsigned i;
 

@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/sock.h"
 #include "worker/socket.h"
 
 /* sd_listen_fds(3); and what the system cuts down to net.core.somaxconn, while
@@ -114,10 +115,10 @@ static int adopt_systemd(int *sockets)
 
 static int open_socket(int family, int *ret)
 {
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = em__sock_open(family, SOCK_STREAM);
 
     if (fd < 0)
-        return -errno;
+        return fd;
     *ret = fd;
     return 0;
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wire: the calls that move frames and descriptors; see unix(7), cmsg(3).
- *
- * Where the system cannot close on exec as it receives (POSIX has only lately
- * learnt to), it is done right after, and a fork in between inherits. */
+/* Wire: the calls that move frames and descriptors; see unix(7), cmsg(3). */
 
 #include <config.h>
 
@@ -14,13 +11,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/sock.h"
 #include "worker/wire.h"
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* em__wire_check has set SO_NOSIGPIPE */
-#endif
-#ifndef MSG_CMSG_CLOEXEC
-#define MSG_CMSG_CLOEXEC 0
 #endif
 
 union control {
@@ -30,23 +25,10 @@ union control {
 
 /* --- sockets --- */
 
-#ifdef SOCK_CLOEXEC
 int em__wire_pair(int ends[2])
 {
-    int type = SOCK_STREAM | SOCK_CLOEXEC;
-
-    return socketpair(AF_UNIX, type, 0, ends) < 0 ? -errno : 0;
+    return em__sock_pair(SOCK_STREAM, false, ends);
 }
-#else
-int em__wire_pair(int ends[2])
-{
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
-        return -errno;
-    (void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-    (void)fcntl(ends[1], F_SETFD, FD_CLOEXEC);
-    return 0;
-}
-#endif
 
 static int never_raise(int fd)
 {
