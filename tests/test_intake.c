@@ -93,6 +93,7 @@ static void note(em__intake *from, em_connection *connection)
     char word[DATA_MAX + 1] = "";
 
     ck_assert_ptr_eq(from, &intake);
+    ck_assert_ptr_nonnull(connection->data);
     memcpy(word, connection->data, connection->size);
     mark(word);
 }
@@ -239,6 +240,7 @@ static void take(em__intake *from, em_connection *connection)
     (void)from;
     ck_assert_int_eq(connection->peer.ss_family, AF_INET);
     ck_assert_uint_eq(connection->size, 0);
+    ck_assert_ptr_nonnull(connection->data);
     mark("taken");
 }
 

@@ -68,7 +68,7 @@ typedef struct em_message {
 /* The argument of 'connection', valid until the emit returns; fd likewise. */
 typedef struct em_connection {
     int fd;           /* non-blocking */
-    const void *data; /* what was already read from it */
+    const void *data; /* what was already read from it; never NULL */
     size_t size;
     struct sockaddr_storage peer;
     socklen_t peer_len;

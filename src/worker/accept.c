@@ -46,7 +46,7 @@ static bool is_passing(int error)
 
 static int accept_one(int listening, em_connection *ret)
 {
-    *ret = (em_connection){ .peer_len = sizeof(ret->peer) };
+    *ret = (em_connection){ .data = "", .peer_len = sizeof(ret->peer) };
     ret->fd = em__sock_accept(listening, (struct sockaddr *)&ret->peer,
                               &ret->peer_len);
     if (ret->fd < 0)

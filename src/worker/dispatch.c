@@ -135,9 +135,8 @@ static int ask(em_cluster *cluster, const em_connection *connection)
     if (cluster->options.route != EM_ROUTE_FUNCTION)
         return connection->size < cluster->options.peek ? -EAGAIN : 0;
     wish = cluster->options.route_fn(
-        cluster, (const struct sockaddr *)&connection->peer,
-        connection->size ? connection->data : NULL, connection->size,
-        cluster->options.route_data);
+        cluster, (const struct sockaddr *)&connection->peer, connection->data,
+        connection->size, cluster->options.route_data);
     if (cluster->freed)
         return -ECANCELED;
     if (wish == -EAGAIN)

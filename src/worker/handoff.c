@@ -227,7 +227,7 @@ static bool unpack(unsigned char *packet, size_t size, em_connection *ret)
     memcpy(&ret->peer, packet + sizeof(header), header.peer_len);
     ret->peer_len = header.peer_len;
     ret->size = header.size;
-    ret->data = header.size ? packet + sizeof(header) + header.peer_len : NULL;
+    ret->data = packet + sizeof(header) + header.peer_len;
     return true;
 }
 
