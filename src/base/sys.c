@@ -15,6 +15,12 @@
  * shorter than it takes to sleep and be woken. */
 enum { LOCK_LOOKS = 128, LOOKS_A_YIELD = 32 };
 
+#if defined(__has_builtin) && (defined(__x86_64__) || defined(__aarch64__))
+#if __has_builtin(__builtin_thread_pointer)
+#define EM__THREAD_POINTER
+#endif
+#endif
+
 static atomic_uint forks;
 static atomic_uint disowned; /* what was made at a smaller count of forks */
 static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
@@ -28,11 +34,18 @@ uint64_t em__sys_now_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* Where the compiler knows the register that points to a thread's own memory,
+ * that is cheaper than the address of something in it, which in a library is a
+ * call. */
 const void *em__sys_thread(void)
 {
+#if defined(EM__THREAD_POINTER)
+    return __builtin_thread_pointer();
+#else
     static _Thread_local char here;
 
     return &here;
+#endif
 }
 
 /* In the child, where no other thread exists. */

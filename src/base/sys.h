@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What a processor's cache holds and hands to another one at a time: words that
+ * are written on different threads are kept so far apart. */
+enum { EM__LINE = 64 };
+
 /* Microseconds of the monotonic clock. */
 uint64_t em__sys_now_us(void);
 

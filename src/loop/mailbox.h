@@ -35,6 +35,8 @@
 
 #include <emitter/loop.h>
 
+#include "base/sys.h"
+
 typedef struct em__mail em__mail;
 
 /* What the loop is at when it delivers. */
@@ -57,13 +59,17 @@ struct em__mail {
 typedef atomic_uintptr_t em__orphan;
 typedef void em__reap_fn(em__orphan *orphan);
 
+/* What senders write at any moment shares no line of the processor's cache with
+ * what the owner looks at for each mail. */
 typedef struct em__mailbox {
+    em__mail *taken;           /* the owner's: not delivered yet */
+    uint16_t skips, skip_left; /* the owner's: of em__mailbox_linger */
+    char apart[EM__LINE];
     atomic_uintptr_t head;     /* see above */
     atomic_uintptr_t orphans;  /* likewise */
     em__reap_fn *_Atomic reap; /* theirs */
-    em__mail *taken;           /* the owner's: not delivered yet */
     atomic_uint wakers;        /* senders on their way to wake the loop */
-    uint16_t skips, skip_left; /* the owner's: of em__mailbox_linger */
+    char apart_too[EM__LINE];
 } em__mailbox;
 
 void em__mailbox_init(em__mailbox *box);
