@@ -42,7 +42,7 @@ static void fill(em_baton *baton, em_loop *loop,
     baton->data = options->data;
     baton->free_data = options->free_data;
     baton->owner = options->owner;
-    baton->level = (int8_t)(EM__PRIORITY_MAX - options->priority);
+    baton->level = (unsigned)(EM__PRIORITY_MAX - options->priority) & 15;
     baton->full = false;
     baton->alive = !options->unref;
     baton->error_to_owner = options->error_to_owner;
@@ -78,10 +78,10 @@ static em__kind_of_block kind_of(const em_baton *baton)
 }
 
 static em_baton *make(em_loop *loop, const em_baton_options *options,
-                      em_group *group)
+                      em_group *group, em__pocket *pocket)
 {
     bool full = group || needs_full(options);
-    em_baton *baton = em__block_take(loop, options->pool,
+    em_baton *baton = em__block_take(pocket, options->pool,
                                      full ? EM__FULL_BLOCK : EM__PLAIN_BLOCK);
 
     if (!baton)
@@ -156,7 +156,7 @@ static bool start_quickly(em_pool *pool, em_baton *baton, em_baton **ret)
     em_baton *before = ret ? *ret : NULL;
 
     if (baton->solo || baton->full || baton->level < EM__PRIORITY_MAX ||
-        !em__park_is_moving(&pool->park, baton->queued_us))
+        !em__inbox_moved_within(&pool->inbox, EM__WAKE_US, baton->queued_us))
         return false;
     atomic_store_explicit(&baton->state, EM__BATON_QUEUED,
                           memory_order_relaxed);
@@ -181,17 +181,13 @@ static int start_locked(em_pool *pool, em_baton *baton, em_baton **ret)
     return r;
 }
 
-static uint64_t now_us(em_loop *loop)
-{
-    return em__loop_runs_here(loop) ? em__loop_recent_us(loop)
-                                    : em__sys_now_us();
-}
-
 static int start(em_loop *loop, const em_baton_options *options, em_baton **ret)
 {
     em_pool *pool = options->pool;
-    uint64_t now = now_us(loop);
-    em_baton *baton = make(loop, options, NULL);
+    bool here = em__loop_runs_here(loop);
+    uint64_t now = here ? em__loop_recent_us(loop) : em__sys_now_us();
+    em_baton *baton =
+        make(loop, options, NULL, here ? em__loop_pocket(loop) : NULL);
     int r;
 
     if (!baton)
@@ -252,7 +248,7 @@ int em__baton_make(em_loop *loop, const em_baton_options *options,
 
     if (r < 0)
         return r;
-    baton = make(loop, options, group);
+    baton = make(loop, options, group, NULL);
     if (!baton) {
         let_go(loop, options);
         return -ENOMEM;

@@ -77,9 +77,8 @@ void em__block_pocket(em_loop *loop, em_pool *pool, void *returned)
 
 /* --- forth --- */
 
-static void *from_pocket(em_loop *loop, const em_pool *pool)
+static void *from_pocket(em__pocket *pocket, const em_pool *pool)
 {
-    em__pocket *pocket = em__loop_pocket(loop);
     em__block *block = pocket->first;
 
     if (!block || pocket->of != pool)
@@ -89,11 +88,11 @@ static void *from_pocket(em_loop *loop, const em_pool *pool)
     return block;
 }
 
-void *em__block_take(em_loop *loop, em_pool *pool, em__kind_of_block kind)
+void *em__block_take(em__pocket *pocket, em_pool *pool, em__kind_of_block kind)
 {
     void *block = NULL;
 
-    if (kind == EM__PLAIN_BLOCK && em__loop_runs_here(loop))
-        block = from_pocket(loop, pool);
+    if (pocket && kind == EM__PLAIN_BLOCK)
+        block = from_pocket(pocket, pool);
     return block ? block : em__spare_take(&pool->spares[kind]);
 }

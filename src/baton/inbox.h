@@ -20,13 +20,21 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <emitter/pool.h>
 
 #include "base/list.h"
+#include "base/sys.h"
 
+/* Both words are a sender's for each baton, and in no line of the processor's
+ * cache with what the pool's threads write meanwhile. */
 typedef struct em__inbox {
+    char apart[EM__LINE];
     em__list *_Atomic last;
+    _Atomic uint64_t moved_us; /* when the last take was, or a thread was called
+                                  for one, roughly */
+    char apart_too[EM__LINE];
 } em__inbox;
 
 void em__inbox_init(em__inbox *inbox); /* shut */
@@ -37,9 +45,27 @@ bool em__inbox_put(em__inbox *inbox, em__list *node);
 /* Whether there is nothing in it.  Any thread, as a hint. */
 bool em__inbox_is_empty(em__inbox *inbox);
 
+/* Whether work was taken within so many microseconds.  Any thread. */
+static inline bool em__inbox_moved_within(em__inbox *inbox, uint64_t us,
+                                          uint64_t now_us)
+{
+    return now_us <=
+           atomic_load_explicit(&inbox->moved_us, memory_order_relaxed) + us;
+}
+
 /* The rest is for the holder of the pool's lock. */
 
 void em__inbox_open(em__inbox *inbox);
+
+/* Note that work was taken: not at each take, so that senders need not fetch
+ * the line for it. */
+static inline void em__inbox_moved(em__inbox *inbox, uint64_t now_us)
+{
+    enum { ROUGHLY_US = 8 };
+
+    if (!em__inbox_moved_within(inbox, ROUGHLY_US, now_us))
+        atomic_store_explicit(&inbox->moved_us, now_us, memory_order_relaxed);
+}
 
 /* Queue all there is, in the order it came; with `shut`, refuse the rest. */
 void em__inbox_collect(em_pool *pool, bool shut);

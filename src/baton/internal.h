@@ -40,36 +40,37 @@ typedef enum em__baton_state {
  * user's.  What work returned is written before the completion is sent and read
  * after it came, so status needs no lock.
  *
- * All of it, with what malloc adds, is to fit into 128 bytes; what only some
- * batons need is in em__full.  What both sides write comes first and what only
- * the loop looks at last, so that neighbours, which share a line of the
- * processor's cache, do not stand in each other's way. */
+ * All of it, with what a block adds, is to fit into two lines of the
+ * processor's cache.  A thread that runs it needs the first line alone, so the
+ * second one stays where the loop is: what moves between processors for a job
+ * is one line there and one back. */
 struct em_baton {
-    em__mail mail; /* to its loop */
     em__list node; /* in its pool's queue; empty while it waits for its key */
     /* Any thread's. */
     atomic_uchar state; /* see em__baton_state; changes under the lock, but for
                            what the thread that runs it does */
     atomic_bool cancelled, waited;
     /* Set once, but for status. */
-    int8_t level; /* of its priority, 0 the first */
+    unsigned level : 4; /* of its priority, 0 the first */
+    unsigned full : 1;
     int status;
     em_loop *loop;
     em_work_fn *work;
     void *data;
     uint64_t queued_us;
+    em__mail mail; /* to its loop; from its second word on, the loop's */
     em_pool *pool;
     atomic_uint refs; /* any thread's */
-    bool full : 1;
-    bool alive : 1; /* keeps its loop running */
-    bool error_to_owner : 1;
-    bool solo : 1; /* it runs on its loop's own thread: see solo.c */
+    bool alive;       /* keeps its loop running */
+    bool error_to_owner;
+    bool solo; /* it runs on its loop's own thread: see solo.c */
     em_after_fn *after;
     void (*free_data)(void *data);
     em_emitter *owner;
 };
 
-_Static_assert(sizeof(em_baton) <= 128 - sizeof(size_t), "128 bytes a job");
+_Static_assert(sizeof(em_baton) <= EM__BLOCK_ROOM, "128 bytes a job");
+_Static_assert(offsetof(em_baton, mail.deliver) <= EM__LINE, "one line");
 
 /* A baton with a key, a time limit, progress or a group. */
 typedef struct em__full {
@@ -260,10 +261,11 @@ bool em__baton_release(em_baton *baton);
 /* Queue it; on an error it is as before. */
 int em__baton_submit(em_baton *baton);
 
-/* block.c.  Not locked; NULL: no memory.  A block goes back from any thread or,
- * of plain ones, into the pocket of a loop that runs here; afterwards the pool
+/* block.c.  Not locked; NULL: no memory.  A block comes from anywhere or, with
+ * a pocket, which is that of a loop that runs here, from there.  It goes back
+ * from any thread or, of plain ones, into such a pocket; afterwards the pool
  * may be gone. */
-void *em__block_take(em_loop *loop, em_pool *pool, em__kind_of_block kind);
+void *em__block_take(em__pocket *pocket, em_pool *pool, em__kind_of_block kind);
 void em__block_return(em_pool *pool, em__kind_of_block kind, void *block);
 void em__block_pocket(em_loop *loop, em_pool *pool, void *block);
 

@@ -10,8 +10,9 @@
 #include "baton/internal.h"
 
 enum {
-    SPIN_US = 20,    /* what spinning may cost: less than a wake-up does */
-    SPIN_CLOCK = 16, /* looks between two at the clock */
+    SPIN_US = 20,       /* what spinning may cost: less than a wake-up does */
+    SPIN_CLOCK = 16,    /* looks between two at the clock */
+    MOST_PATIENCE = 31, /* pauses: less than a microsecond */
     WATCH_US = 2000,
     QUIET_LOOKS = 16, /* after which there is no traffic to watch */
     COST_UNIT = 64,   /* a microsecond, in the measure of costs */
@@ -55,15 +56,35 @@ void em__park_init(em__park *park)
     park->cost = UINT32_MAX; /* not known yet */
 }
 
+static bool has_work(em_pool *pool)
+{
+    return em__queue_count(&pool->queue) > 0 ||
+           !em__inbox_is_empty(&pool->inbox);
+}
+
+/* Each look takes the inbox's line of the processor's cache from who sends.
+ * While batons come so fast that there always is one at the first look, that
+ * look is put off, so that it finds a few together. */
+static void hold_back(em__thread *self)
+{
+    unsigned i;
+
+    for (i = 0; i < self->parked.patience; i++)
+        em__sys_pause();
+    if (!has_work(self->pool))
+        self->parked.patience /= 2;
+    else if (self->parked.patience < MOST_PATIENCE)
+        self->parked.patience = 2 * self->parked.patience + 1;
+}
+
 /* Look for work without the lock, for a bounded time. */
 static void spin(em__thread *self)
 {
-    em_pool *pool = self->pool;
     uint64_t until = self->now + SPIN_US;
     int looks = 0;
 
-    while (em__queue_count(&pool->queue) == 0 &&
-           em__inbox_is_empty(&pool->inbox)) {
+    hold_back(self);
+    while (!has_work(self->pool)) {
         em__sys_pause();
         if (++looks % SPIN_CLOCK)
             continue;
@@ -247,7 +268,7 @@ static bool is_worth_waking(em_pool *pool, size_t waiting, uint64_t now_us)
 {
     em__park *park = &pool->park;
 
-    if (!em__park_is_moving(park, now_us))
+    if (!em__inbox_moved_within(&pool->inbox, EM__WAKE_US, now_us))
         return true;
     return (uint64_t)waiting * park->cost > EM__WAKE_US * COST_UNIT &&
            !is_crowded(pool, pool->count - park->asleep);
@@ -277,7 +298,7 @@ void em__park_stir(em_pool *pool, size_t claimed, uint64_t now_us)
 {
     if (!is_needed(pool, claimed, now_us))
         return;
-    em__park_moved(&pool->park, now_us);
+    em__inbox_moved(&pool->inbox, now_us);
     if (!em__list_empty(&pool->park.sleepers))
         wake_one(&pool->park);
     else if (pool->count < pool->max)

@@ -6,7 +6,7 @@
  * work and a sleeper watches), and whoever queues looks for sleepers
  * under the same lock after it queued: so no wake-up is lost.  The same holds
  * for the one thread that spins: it stops counting as a spinner under the lock
- * and then looks at the queue again.
+ * and then looks at the queue again, whether it was patient or not.
  *
  * Who goes by the inbox looks for nobody.  The inbox is open only while that is
  * right; em__park_tend says when, and is called under the lock after whatever
@@ -46,12 +46,11 @@ typedef struct em__parked {
     bool watching; /* and the number of takes it saw last, so many times: */
     uint64_t seen;
     unsigned quiet;
+    unsigned patience; /* pauses before its first look, when it spins */
 } em__parked;
 
 typedef struct em__park {
-    _Atomic uint64_t moved_us; /* when the last take was, or a thread was called
-                                  for one; may be read without the lock */
-    em__list sleepers;         /* who slept last is woken first */
+    em__list sleepers; /* who slept last is woken first */
     unsigned asleep;
     unsigned coming; /* threads woken or created that did not arrive yet */
     bool spinning;   /* a thread is */
@@ -79,20 +78,8 @@ void em__park_stir(em_pool *pool, size_t claimed, uint64_t now_us);
 /* Open or shut the inbox, whichever is right now; what was in it is queued. */
 void em__park_tend(em_pool *pool);
 
-/* Note that work was taken, and whether it was a moment ago (any thread). */
-enum { EM__WAKE_US = 50 }; /* what a wake-up costs */
-
-static inline void em__park_moved(em__park *park, uint64_t now_us)
-{
-    atomic_store_explicit(&park->moved_us, now_us, memory_order_relaxed);
-}
-
-static inline bool em__park_is_moving(em__park *park, uint64_t now_us)
-{
-    return now_us <=
-           atomic_load_explicit(&park->moved_us, memory_order_relaxed) +
-               EM__WAKE_US;
-}
+/* What a wake-up costs. */
+enum { EM__WAKE_US = 50 };
 
 /* Wake all, who look around and, if there is nothing, may leave. */
 void em__park_wake_all(em_pool *pool);

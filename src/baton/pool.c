@@ -294,7 +294,7 @@ static void forget(em_pool *pool)
     pool->expires = false;
     pool->freed = true;
     for (i = 0; i < EM__BLOCK_KINDS; i++)
-        (void)em__spare_init(&pool->spares[i], pool->spares[i].size);
+        (void)em__spare_inherit(&pool->spares[i]);
     close_spares(pool);
     if (em__pool_is_over(pool))
         em__pool_destroy(pool);

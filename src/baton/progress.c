@@ -98,7 +98,7 @@ int em_baton_progress(em_baton *baton, void *data,
     r = wait_for_room(full);
     if (r < 0)
         return r;
-    sent = em__block_take(baton->loop, baton->pool, EM__PLAIN_BLOCK);
+    sent = em__block_take(NULL, baton->pool, EM__PLAIN_BLOCK);
     if (!sent)
         return -ENOMEM;
     *sent = (item){ { NULL, deliver }, baton, data, free_item };

@@ -3,6 +3,8 @@
 
 #include <config.h>
 
+#include <stdint.h>
+
 #include "base/alloc.h"
 #include "base/sys.h"
 #include "baton/spare.h"
@@ -10,9 +12,24 @@
 /* What the stack's head is when it is closed: no block. */
 static em__block closed;
 
+/* The memory before the blocks. */
+struct em__sheet {
+    atomic_size_t left; /* blocks that exist or are still to be cut */
+};
+
+/* Blocks; what a sheet needs besides makes up for one more. */
+enum { FIRST_SHEET = 31, LAST_SHEET = 511 };
+
 int em__spare_init(em__spare *spare, size_t size)
 {
-    spare->size = size;
+    spare->step =
+        (size + sizeof(em__sheet *) + EM__LINE - 1) / EM__LINE * EM__LINE;
+    spare->sheet_size = FIRST_SHEET;
+    return em__spare_inherit(spare);
+}
+
+int em__spare_inherit(em__spare *spare)
+{
     return -pthread_mutex_init(&spare->lock, NULL);
 }
 
@@ -34,30 +51,85 @@ static em__block *exchange(em__spare *spare, em__block *after)
     return first == &closed ? NULL : first;
 }
 
+/* --- sheets --- */
+
+/* The last word of a block. */
+static em__sheet **sheet_of(const em__spare *spare, void *block)
+{
+    char *end = (char *)block + spare->step;
+
+    return (em__sheet **)(void *)end - 1;
+}
+
+static void leave_sheet(em__sheet *sheet, size_t blocks)
+{
+    if (atomic_fetch_sub_explicit(&sheet->left, blocks, memory_order_acq_rel) ==
+        blocks)
+        em__free(sheet);
+}
+
+static char *aligned(char *at)
+{
+    return at + (EM__LINE - (uintptr_t)at % EM__LINE) % EM__LINE;
+}
+
+/* Under the lock, so that two threads do not make one each.  Once the stack is
+ * closed nobody would take what is left of one. */
+static bool begin_sheet(em__spare *spare)
+{
+    size_t blocks = look(spare) == &closed ? 1 : spare->sheet_size;
+    em__sheet *sheet =
+        em__malloc(sizeof(*sheet) + EM__LINE + blocks * spare->step);
+
+    if (!sheet)
+        return false;
+    atomic_init(&sheet->left, blocks);
+    spare->sheet = sheet;
+    spare->rest = aligned((char *)(sheet + 1));
+    spare->uncut = blocks;
+    if (spare->sheet_size < LAST_SHEET)
+        spare->sheet_size = 2 * spare->sheet_size + 1;
+    return true;
+}
+
+static em__block *cut(em__spare *spare)
+{
+    void *block;
+
+    if (spare->uncut == 0 && !begin_sheet(spare))
+        return NULL;
+    block = spare->rest;
+    spare->rest += spare->step;
+    spare->uncut--;
+    *sheet_of(spare, block) = spare->sheet;
+    atomic_fetch_add_explicit(&spare->made, 1, memory_order_relaxed);
+    return block;
+}
+
+/* --- taking and giving back --- */
+
 /* What came back last is warm, and goes first. */
-static em__block *take_ready(em__spare *spare)
+static em__block *ready(em__spare *spare)
 {
     em__block *block;
 
-    em__sys_lock(&spare->lock);
     if (!spare->ready && look(spare) && look(spare) != &closed)
         spare->ready = exchange(spare, NULL);
     block = spare->ready;
     if (block)
         spare->ready = block->next;
-    (void)pthread_mutex_unlock(&spare->lock);
     return block;
 }
 
 void *em__spare_take(em__spare *spare)
 {
-    void *block = take_ready(spare);
+    em__block *block;
 
-    if (block)
-        return block;
-    block = em__malloc(spare->size);
-    if (block)
-        atomic_fetch_add_explicit(&spare->made, 1, memory_order_relaxed);
+    em__sys_lock(&spare->lock);
+    block = ready(spare);
+    if (!block)
+        block = cut(spare);
+    (void)pthread_mutex_unlock(&spare->lock);
     return block;
 }
 
@@ -96,15 +168,20 @@ void em__spare_trim(em__spare *spare, size_t most)
 
 void em__spare_close(em__spare *spare)
 {
-    em__block *ready, *returned;
+    em__block *kept, *returned;
+    size_t uncut;
 
     em__sys_lock(&spare->lock);
     returned = exchange(spare, &closed);
-    ready = spare->ready;
+    kept = spare->ready;
     spare->ready = NULL;
+    uncut = spare->uncut;
+    spare->uncut = 0;
     (void)pthread_mutex_unlock(&spare->lock);
+    if (uncut > 0)
+        leave_sheet(spare->sheet, uncut);
     em__spare_free(spare, returned);
-    em__spare_free(spare, ready);
+    em__spare_free(spare, kept);
 }
 
 void em__spare_free(em__spare *spare, em__block *blocks)
@@ -113,7 +190,7 @@ void em__spare_free(em__spare *spare, em__block *blocks)
 
     for (; blocks; blocks = next) {
         next = blocks->next;
-        em__free(blocks);
+        leave_sheet(*sheet_of(spare, blocks), 1);
         atomic_fetch_sub_explicit(&spare->made, 1, memory_order_relaxed);
     }
 }

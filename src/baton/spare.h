@@ -8,6 +8,12 @@
  * mistaken for an earlier one.  A loop in its run keeps some at hand in its
  * pocket, where a job that ends leaves what the next one takes.
  *
+ * They are cut from sheets, each block a multiple of a line of the processor's
+ * cache from the next, so that it shares none with a neighbour; a sheet goes
+ * when the last of its blocks does.  It is twice as large as the one before it,
+ * up to 64 KiB, so that few jobs do not take much and with many what a sheet
+ * adds to its blocks is next to nothing.
+ *
  * A block that is out keeps the pool's memory in place: `made` counts those
  * that exist.  When the pool has ended, the stack is closed for good, what is
  * ready is freed, and each block that comes later is freed at once. */
@@ -20,20 +26,35 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/sys.h"
+
+/* What is left of two lines for what a block is for. */
+enum { EM__BLOCK_ROOM = 2 * EM__LINE - sizeof(void *) };
+
 typedef struct em__block {
     struct em__block *next;
 } em__block;
 
+typedef struct em__sheet em__sheet;
+
 typedef struct em__spare {
-    size_t size; /* of a block */
+    size_t step; /* from a block to the next */
     pthread_mutex_t lock;
-    em__block *ready; /* locked */
+    /* Locked. */
+    em__block *ready;
+    em__sheet *sheet; /* the one that is being cut, */
+    char *rest;       /* from here on, */
+    size_t uncut;     /* so many more; or 0 */
+    size_t sheet_size;
     /* Any thread's. */
     em__block *_Atomic returned;
     atomic_size_t made;
 } em__spare;
 
-int em__spare_init(em__spare *spare, size_t size); /* 0 or a negative errno */
+/* For blocks of that size: 0 or a negative errno.  Again, in a forked child,
+ * where the lock may be held: likewise, and the blocks stay. */
+int em__spare_init(em__spare *spare, size_t size);
+int em__spare_inherit(em__spare *spare);
 void em__spare_destroy(em__spare *spare);
 
 /* Take a block, or make one: NULL, no memory.  Any thread. */

@@ -103,7 +103,7 @@ static bool take(em__thread *self)
     pool->at_work++;
     pool->park.takes++;
     pool->park.cost = self->cost;
-    em__park_moved(&pool->park, self->now);
+    em__inbox_moved(&pool->inbox, self->now);
     em__park_tend(pool);
     em__park_stir(pool, self->batch - 1, self->now);
     return true;
