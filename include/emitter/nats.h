@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Nats: the same events on other machines, through NATS servers.
+/* Nats: the same events and batons on other machines, through NATS servers.
  *
  * A library of its own, libemitter-nats.  Functions are for the thread of the
  * connection's loop.  NULL or nonsense is -EINVAL, 0 or nothing. */
@@ -12,8 +12,10 @@
 #include <stdint.h>
 
 #include <emitter/base.h>
+#include <emitter/baton.h>
 #include <emitter/emitter.h>
 #include <emitter/loop.h>
+#include <emitter/pool.h>
 
 typedef struct em_nats em_nats;
 
@@ -58,6 +60,75 @@ typedef struct em_nats_codec {
     /* After the event was emitted.  May be NULL. */
     void (*free_arg)(void *arg);
 } em_nats_codec;
+
+/* What a served work gets as its data; all of it is valid until the work has
+ * returned, and is the work's alone. */
+typedef struct em_nats_job {
+    const void *data; /* what the caller sent */
+    size_t size;
+    const char *subject;    /* it came by */
+    const char *id;         /* NULL: it has none */
+    unsigned attempt;       /* from 1 on */
+    em_nats_buffer *result; /* em_nats_append what the caller is to get */
+    void *user;             /* .data of the service */
+} em_nats_job;
+
+/* A subject that is served.  Lives until em_nats_unserve, or until its
+ * connection has said 'close' or was given to em_nats_free. */
+typedef struct em_nats_service em_nats_service;
+
+/* Zero in a field means its default.  Strings are copied. */
+typedef struct em_nats_serve_options {
+    size_t size;         /* of this struct; EM_OPTIONS sets it */
+    const char *subject; /* required; may have wildcards */
+    const char *group;   /* each job goes to one member; NULL: "em" */
+    em_work_fn *work;    /* required; its data is an em_nats_job */
+    void *data;
+    void (*free_data)(void *data); /* on the loop's thread, after the last */
+    em_pool *pool;                 /* NULL: the default one */
+    int priority;                  /* -4 ... 4, 4 first */
+    unsigned limit; /* jobs here, queued or running; more are answered -EAGAIN.
+                       0: as many as the pool takes */
+} em_nats_serve_options;
+
+/* A baton that runs elsewhere.  Valid until its after has returned. */
+typedef struct em_nats_call em_nats_call;
+
+/* On the loop's thread, exactly once for every call accepted.  status is what
+ * the work returned, or -ECANCELED if it never ran; or
+ *   -EHOSTUNREACH  nobody serves the subject,
+ *   -EAGAIN        its server has as many jobs as it takes,
+ *   -ETIMEDOUT     .timeout_ms passed,
+ *   -ECONNRESET    the connection broke, or the server went away: it may have
+ *                  run, or may be running,
+ *   -EMSGSIZE      the result is more than NATS takes,
+ *   -EBADMSG       what came back is no answer,
+ *   -ESHUTDOWN     this connection was closed, or the server's pool,
+ * or another error of starting the job there.  result is never NULL, and empty
+ * unless the work ran; it is valid until this returned. */
+typedef void em_nats_after_fn(em_nats_call *call, int status,
+                              const em_nats_bytes *result, void *data);
+
+/* On the loop's thread for each item of em_nats_progress, in order, none
+ * missing, and always before after. */
+typedef void em_nats_item_fn(em_nats_call *call, const em_nats_bytes *item,
+                             void *data);
+
+/* Zero in a field means its default.  Strings and the payload are copied. */
+typedef struct em_nats_run_options {
+    size_t size;         /* of this struct; EM_OPTIONS sets it */
+    const char *subject; /* required; without wildcards */
+    const void *payload; /* what the job gets as its data */
+    size_t payload_size;
+    em_nats_after_fn *after;
+    em_nats_item_fn *progress;
+    void *data;                    /* given to both */
+    void (*free_data)(void *data); /* on the loop's thread, after after */
+    em_emitter *owner;   /* of this loop; a reference is held until after */
+    bool error_to_owner; /* a negative status also emits 'error' there */
+    bool unref;          /* does not keep the loop alive */
+    uint64_t timeout_ms; /* from now until the answer; 0: none */
+} em_nats_run_options;
 
 EM_BEGIN_DECLS
 
@@ -125,13 +196,48 @@ int em_nats_import(em_nats *nats, const char *subject, em_emitter *to,
 int em_nats_unimport(em_nats *nats, const char *subject, em_emitter *to,
                      const char *event);
 
+/* --- batons --- */
+
+/* Run a work for whoever calls em_nats_run with this subject, each job as a
+ * baton of the pool.  Of those who serve a subject, all in one group, one gets
+ * it; a connection does not get what it calls itself.  Legal before 'connect'.
+ * Bytes that are no job are an 'error' of the connection, -EBADMSG.  ret may be
+ * NULL.  Returns 0, -EINVAL, -E2BIG, -ENOMEM, -ECHILD or -ESHUTDOWN; then
+ * nothing of the options was taken. */
+int em_nats_serve(em_nats *nats, const em_nats_serve_options *options,
+                  em_nats_service **ret);
+
+/* Take no more jobs; those here go on and are answered.  The end of the
+ * connection ends them: queued ones never run, running ones see
+ * em_baton_cancelled, callers get -ECONNRESET.  NULL is ignored. */
+void em_nats_unserve(em_nats_service *service);
+
+/* Send an item from a served work to its caller; the bytes are copied.  On the
+ * thread that runs the work, else -EINVAL.  Returns 0, -EAGAIN while 1024 items
+ * or .queue_limit bytes are on the way, -EMSGSIZE or -ENOMEM. */
+int em_nats_progress(em_baton *baton, const void *data, size_t size);
+
+/* Have a baton run by one of those who serve the subject, at most once.  The
+ * loop stays alive until after returned, which is never inside this call.  ret
+ * may be NULL.  Returns 0, -EINVAL, -E2BIG, -ENOMEM, -ECHILD, or as
+ * em_nats_publish -EAGAIN, -ENOTCONN, -ESHUTDOWN and -EMSGSIZE; then nothing of
+ * the options was taken. */
+int em_nats_run(em_nats *nats, const em_nats_run_options *options,
+                em_nats_call **ret);
+
+/* Withdraw a call.  Returns 0 if its job has not left and never will, -EBUSY if
+ * the request travels: a job that is queued there never runs, one that runs can
+ * see it.  -EALREADY if it was cancelled before or is over.  after comes in
+ * every case, never from inside this call. */
+int em_nats_cancel(em_nats_call *call);
+
 /* --- codecs --- */
 
 /* The codec for em_args; pointers and functions do not travel (-ENOTSUP).  The
  * form is told in em_nats(3). */
 const em_nats_codec *em_nats_codec_args(void);
 
-/* For encoders: add bytes.  Returns 0, -EINVAL or -ENOMEM. */
+/* For encoders and works: add bytes.  Returns 0, -EINVAL or -ENOMEM. */
 int em_nats_append(em_nats_buffer *buffer, const void *data, size_t size);
 
 EM_END_DECLS

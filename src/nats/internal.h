@@ -13,8 +13,11 @@
 
 #include <nats/nats.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include <emitter/nats.h>
 
@@ -29,6 +32,17 @@ struct em_nats_buffer {
     char *bytes;
     size_t used, room;
 };
+
+/* A member of what a table finds by its key.  Several may have one key. */
+typedef struct em__nats_node {
+    struct em__nats_node *next;
+    uint64_t key;
+} em__nats_node;
+
+typedef struct em__nats_table {
+    em__nats_node **slots; /* as many as a power of two, or NULL for none */
+    size_t slot_count, count;
+} em__nats_table;
 
 typedef enum em__nats_state {
     EM__NATS_CONNECTING,
@@ -71,6 +85,22 @@ struct em_nats {
     em__list imports;
     em_nats_buffer scratch; /* for encoders; reused */
     bool delivering;        /* subscriptions that go must stay linked */
+
+    pid_t pid;             /* of the process that connected */
+    unsigned epoch;        /* how often a server was attached */
+    atomic_size_t largest; /* message that the server takes; works ask, too */
+    atomic_bool clogged;   /* items of works are refused until it is sent */
+
+    char *inbox;             /* where answers come to, up to the last token */
+    em__nats_sub *inbox_sub; /* NULL until there is something to answer */
+    uint64_t last_number;    /* of a call */
+    em__nats_table calls;    /* by their number */
+    em__list asking;         /* calls, in the order they are asked after */
+    em__list over;           /* calls whose after is still to be called */
+    em_source *probe;        /* the timer that asks */
+    bool probing;            /* it is armed */
+    em__list services;
+    em__nats_table jobs; /* by where their answer goes */
 };
 
 /* --- link --- */
@@ -185,6 +215,133 @@ void em__nats_depart(em__nats_arrival *arrival);
 bool em__nats_arrived(const char *subject, const char *event, const void *arg);
 
 extern const em_nats_codec em__nats_codec_bytes, em__nats_codec_error;
+
+/* --- table: found by a key, without a search --- */
+
+void em__nats_table_add(em__nats_table *table, em__nats_node *node,
+                        uint64_t key);
+void em__nats_table_remove(em__nats_table *table, em__nats_node *node);
+em__nats_node *em__nats_table_first(const em__nats_table *table, uint64_t key);
+em__nats_node *em__nats_table_next(const em__nats_node *node);
+void em__nats_table_free(em__nats_table *table);
+
+/* --- frames: what batons send each other; told in em_nats(3) --- */
+
+typedef enum em__nats_kind {
+    EM__NATS_RUN = 1, /* a job: its data */
+    EM__NATS_RESULT,  /* status, how many items there were, the result */
+    EM__NATS_ITEM,    /* its number, its bytes */
+    EM__NATS_ASK,     /* do you have it? */
+    EM__NATS_HOLD,    /* yes, and I am to be asked at the reply subject */
+    EM__NATS_GONE,    /* no, and nobody else */
+    EM__NATS_CANCEL
+} em__nats_kind;
+
+typedef struct em__nats_frame {
+    em__nats_kind kind;
+    int status;
+    uint32_t number;
+    const void *data; /* of the message, or of the caller */
+    size_t size;
+} em__nats_frame;
+
+/* The longest of what precedes the data. */
+enum { EM__NATS_HEAD = 10 };
+
+/* Write what precedes the data; returns its length. */
+size_t em__nats_frame_head(const em__nats_frame *frame,
+                           unsigned char head[EM__NATS_HEAD]);
+
+/* 0, or -EBADMSG.  The data stays where it is. */
+int em__nats_frame_read(const void *bytes, size_t size, em__nats_frame *ret);
+
+/* --- inbox --- */
+
+/* Make sure that the connection has one.  0 or a negative errno. */
+int em__nats_inbox_open(em_nats *nats);
+void em__nats_inbox_close(em_nats *nats);
+
+/* --- services, and the jobs that they took --- */
+
+typedef struct em__nats_job em__nats_job;
+
+/* What differs between jobs that come in different ways.  On the loop. */
+typedef struct em__nats_job_kind {
+    void (*item)(em__nats_job *job, const void *data, size_t size);
+    void (*end)(em__nats_job *job, int status); /* then it is freed */
+} em__nats_job_kind;
+
+struct em_nats_service {
+    em__list link; /* of nats, or of none once it takes no more */
+    em_nats *nats;
+    em__nats_sub *sub, *control; /* NULL once they are off */
+    em_work_fn *work;
+    void *data;
+    void (*free_data)(void *data);
+    em_pool *pool;
+    int priority;
+    unsigned limit, count; /* jobs */
+    em__list jobs;
+    bool unserved; /* goes with its last job */
+};
+
+struct em__nats_job {
+    em_nats_job shown; /* to the work */
+    const em__nats_job_kind *kind;
+    em_nats_service *service; /* stays until its jobs have gone */
+    em_baton *baton;
+    em__list link;         /* of the service */
+    em__nats_node node;    /* of the connection's jobs */
+    em_nats_buffer result; /* behind room for a frame's head */
+    uint32_t items;        /* that were sent */
+    bool deaf;             /* nobody listens any more */
+    const char *reply;     /* where the answer goes */
+    char bytes[];          /* data, subject, id and reply */
+};
+
+/* Copy what the job is of.  Returns 0 or -ENOMEM. */
+int em__nats_job_new(em_nats_service *service, const em__nats_job_kind *kind,
+                     const em_nats_job *given, const char *reply,
+                     em__nats_job **ret);
+
+/* To the pool; its kind's end follows, never from inside this call.  Or a
+ * negative errno, and then the job is still the caller's to free. */
+int em__nats_job_start(em__nats_job *job);
+void em__nats_job_free(em__nats_job *job);
+
+/* What of the result is the work's, without the room before it. */
+em_nats_bytes em__nats_job_result(const em__nats_job *job);
+
+void em__nats_service_unref_if_idle(em_nats_service *service);
+void em__nats_leave_jobs(em_nats *nats);
+void em__nats_drop_services(em_nats *nats);
+
+/* --- calls --- */
+
+struct em_nats_call {
+    em__list link; /* of nats->asking or, once it has ended, nats->over */
+    em__nats_node node;
+    em_nats *nats;
+    em_nats_after_fn *after;
+    em_nats_item_fn *progress;
+    void *data;
+    void (*free_data)(void *data);
+    em_emitter *owner;
+    em_source *timer; /* NULL: none */
+    unsigned epoch;   /* of the connection that took it */
+    uint32_t items;   /* that came */
+    unsigned asked;   /* without an answer */
+    int status;       /* once it has ended */
+    bool error_to_owner, unref, cancelled;
+    char *holder; /* where its server is asked; NULL: not known */
+    char subject[];
+};
+
+void em__nats_call_answer(em_nats *nats, uint64_t number, natsMsg *message);
+void em__nats_call_end(em_nats_call *call, int status);
+void em__nats_end_calls(em_nats *nats);
+void em__nats_lose_calls(em_nats *nats, unsigned epoch);
+void em__nats_drop_calls(em_nats *nats);
 
 /* --- subjects --- */
 
