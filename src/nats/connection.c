@@ -14,12 +14,14 @@
 #include <config.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
 #include <emitter/baton.h>
 
+#include "base/options.h"
 #include "nats/internal.h"
 
 enum { LINGER_MS = 500 };
@@ -29,6 +31,10 @@ static void free_nats(em_emitter *emitter)
     em_nats *nats = (em_nats *)(void *)emitter;
 
     em__nats_buffer_free(&nats->scratch);
+    em__nats_buffer_free(&nats->control);
+    em__nats_table_free(&nats->calls);
+    em__nats_table_free(&nats->jobs);
+    free(nats->inbox);
     em__nats_link_unref(nats->link);
     free(nats);
 }
@@ -59,12 +65,15 @@ static void closed(em_nats *nats)
     em__nats_link_cut(nats->link);
     em__nats_unwatch(nats);
     em_source_remove(nats->linger);
+    em_source_remove(nats->probe);
     em_source_remove(nats->wake);
     nats->wake = NULL;
     em__nats_drop_exports(nats);
     em__nats_drop_imports(nats);
+    em__nats_drop_services(nats);
     em__nats_drop_subs(nats);
     em__nats_drop_waiting(nats);
+    em__nats_drop_calls(nats);
     em_pool_free(nats->pool);
     nats->pool = NULL;
     em__nats_emit(nats, "close");
@@ -110,6 +119,7 @@ void em__nats_end(em_nats *nats)
     em__nats_unwatch(nats);
     em__nats_drop_exports(nats);
     em__nats_drop_imports(nats);
+    em__nats_leave_services(nats);
     em__nats_drop_subs(nats);
     if (start(nats, destroy, destroyed) < 0)
         destroyed(NULL, -ESHUTDOWN, nats);
@@ -149,6 +159,7 @@ void em_nats_close(em_nats *nats)
         nats->state = EM__NATS_CLOSING;
         return;
     }
+    em__nats_leave_services(nats);
     nats->state = EM__NATS_CLOSING;
     if (nats->queued == 0 ||
         em_loop_add_timer(nats->loop, LINGER_MS, 0, has_lingered, nats,
@@ -169,6 +180,15 @@ void em_nats_free(em_nats *nats)
 
 /* --- the beginning --- */
 
+/* Of the server that it has. */
+static void learn_limits(em_nats *nats)
+{
+    int64_t largest = natsConnection_GetMaxPayload(nats->nc);
+
+    atomic_store(&nats->largest,
+                 largest > 0 && largest < INT_MAX ? (size_t)largest : INT_MAX);
+}
+
 static int connect_it(em_baton *baton, void *data)
 {
     em_nats *nats = data;
@@ -176,8 +196,10 @@ static int connect_it(em_baton *baton, void *data)
     const char *text;
 
     (void)baton;
-    if (s == NATS_OK)
+    if (s == NATS_OK) {
+        learn_limits(nats);
         return 0;
+    }
     nats->nc = NULL;
     text = nats_GetLastError(NULL); /* of this thread */
     (void)snprintf(nats->failure, sizeof(nats->failure), "%s",
@@ -221,6 +243,8 @@ static void on_news(em_nats *nats, const em__nats_news *news)
     switch (news->kind) {
     case EM__NATS_NEWS_ATTACH:
         nats->nc = news->nc;
+        learn_limits(nats);
+        em__nats_lose_calls(nats);
         em__nats_watch(nats, news->fd);
         em__nats_subscribe_all(nats);
         em__nats_send_waiting(nats);
@@ -229,6 +253,7 @@ static void on_news(em_nats *nats, const em__nats_news *news)
         em__nats_want_flush(nats);
         break;
     case EM__NATS_NEWS_DISCONNECT:
+        em__nats_lose_calls(nats);
         em__nats_emit(nats, "disconnect");
         break;
     case EM__NATS_NEWS_RECONNECT:
@@ -255,12 +280,17 @@ static void take_news(em_source *source, void *data)
 {
     em_nats *nats = data;
     em__nats_news news;
+    uint64_t number;
 
     (void)source;
     (void)em_ref(&nats->emitter);
     while (nats->state < EM__NATS_ENDING &&
            em__nats_link_take(nats->link, &news))
         on_news(nats, &news);
+    while (nats->state < EM__NATS_ENDING &&
+           em__nats_link_take_none(nats->link, &number))
+        em__nats_call_unheard(nats, number);
+    em__nats_tell_calls(nats);
     em_unref(&nats->emitter);
 }
 
@@ -296,30 +326,12 @@ static void undo(em_nats *nats)
     em_unref(&nats->emitter);
 }
 
-static int read_options(const em_nats_options *given, em_nats_options *ret)
-{
-    const unsigned char *bytes = (const unsigned char *)given;
-    size_t i, size = given ? given->size : sizeof(*ret);
-
-    *ret = (em_nats_options){ .size = sizeof(*ret) };
-    if (!given)
-        return 0;
-    if (size < sizeof(size))
-        return -EINVAL;
-    for (i = sizeof(*ret); i < size; i++) {
-        if (bytes[i] != 0)
-            return -E2BIG;
-    }
-    memcpy(ret, given, size < sizeof(*ret) ? size : sizeof(*ret));
-    return 0;
-}
-
 int em_nats_connect(em_loop *loop, const em_nats_options *options,
                     em_nats **ret)
 {
     em_nats_options o;
     em_nats *nats;
-    int r = read_options(options, &o);
+    int r = em__options_read(options, &o, sizeof(o));
 
     if (r < 0)
         return r;
@@ -330,11 +342,15 @@ int em_nats_connect(em_loop *loop, const em_nats_options *options,
         return -ENOMEM;
     em_emitter_init(&nats->emitter, loop, free_nats);
     nats->loop = loop;
+    nats->pid = getpid();
     nats->limit = o.queue_limit ? o.queue_limit : 8u << 20;
     em__list_init(&nats->waiting);
     em__list_init(&nats->subs);
     em__list_init(&nats->exports);
     em__list_init(&nats->imports);
+    em__list_init(&nats->services);
+    em__list_init(&nats->asking);
+    em__list_init(&nats->over);
     r = begin(nats, &o);
     if (r < 0) {
         undo(nats);

@@ -87,12 +87,12 @@ struct em_nats {
     bool delivering;        /* subscriptions that go must stay linked */
 
     pid_t pid;             /* of the process that connected */
-    unsigned epoch;        /* how often a server was attached */
     atomic_size_t largest; /* message that the server takes; works ask, too */
     atomic_bool clogged;   /* items of works are refused until it is sent */
 
     char *inbox;             /* where answers come to, up to the last token */
     em__nats_sub *inbox_sub; /* NULL until there is something to answer */
+    em__nats_sub *none_sub;  /* likewise; where nobody has listened */
     uint64_t last_number;    /* of a call */
     em__nats_table calls;    /* by their number */
     em__list asking;         /* calls, in the order they are asked after */
@@ -100,7 +100,8 @@ struct em_nats {
     em_source *probe;        /* the timer that asks */
     bool probing;            /* it is armed */
     em__list services;
-    em__nats_table jobs; /* by where their answer goes */
+    em__nats_table jobs;    /* by where their answer goes */
+    em_nats_buffer control; /* a subject; reused */
 };
 
 /* --- link --- */
@@ -141,6 +142,19 @@ bool em__nats_link_is_writing(em__nats_link *link);
 /* natsConnection_Connect has returned. */
 void em__nats_link_set_ready(em__nats_link *link);
 
+/* For a libnats subscription: told on a thread of its, with the link as data,
+ * by the last token but one of the subject.  It holds the link until the
+ * subscription is over. */
+natsStatus em__nats_link_hear_none(em__nats_link *link, natsConnection *nc,
+                                   const char *subject, natsSubscription **ret);
+
+/* The number of a call that reached nobody, false if there is none. */
+bool em__nats_link_take_none(em__nats_link *link, uint64_t *ret);
+
+/* A number of the connection that takes what is sent now, or of the next one if
+ * it waits for that.  Another number's has been lost. */
+unsigned em__nats_link_epoch(em__nats_link *link);
+
 /* No more news; the hooks then do nothing. */
 void em__nats_link_cut(em__nats_link *link);
 
@@ -172,6 +186,10 @@ void em__nats_flush(em_nats *nats);
 
 int em__nats_send(em_nats *nats, const char *subject, const char *reply,
                   const void *data, size_t size);
+
+/* The same past the bound on what is queued: what it answers was let in. */
+int em__nats_answer(em_nats *nats, const char *subject, const char *reply,
+                    const void *data, size_t size);
 void em__nats_sent(em_nats *nats);
 void em__nats_send_waiting(em_nats *nats);
 void em__nats_drop_waiting(em_nats *nats);
@@ -183,7 +201,8 @@ struct em__nats_sub {
     em_nats *nats;
     natsSubscription *handle; /* NULL until there is a connection */
     char *subject, *group;
-    void (*fn)(em__nats_sub *sub, natsMsg *message); /* owns neither */
+    void (*fn)(em__nats_sub *sub, natsMsg *message); /* owns neither; NULL: it
+                                         is told by em__nats_link_take_none */
     void *data;
     bool gone;
 };
@@ -218,8 +237,9 @@ extern const em_nats_codec em__nats_codec_bytes, em__nats_codec_error;
 
 /* --- table: found by a key, without a search --- */
 
-void em__nats_table_add(em__nats_table *table, em__nats_node *node,
-                        uint64_t key);
+/* 0, or -ENOMEM, which is for the first one only. */
+int em__nats_table_add(em__nats_table *table, em__nats_node *node,
+                       uint64_t key);
 void em__nats_table_remove(em__nats_table *table, em__nats_node *node);
 em__nats_node *em__nats_table_first(const em__nats_table *table, uint64_t key);
 em__nats_node *em__nats_table_next(const em__nats_node *node);
@@ -255,11 +275,30 @@ size_t em__nats_frame_head(const em__nats_frame *frame,
 /* 0, or -EBADMSG.  The data stays where it is. */
 int em__nats_frame_read(const void *bytes, size_t size, em__nats_frame *ret);
 
+/* By em__nats_send, or if it is not bounded by em__nats_answer. */
+int em__nats_frame_send(em_nats *nats, const char *subject, const char *reply,
+                        const em__nats_frame *frame, bool bounded);
+
 /* --- inbox --- */
+
+/* Room for a subject of an inbox. */
+enum { EM__NATS_INBOX = 80 };
 
 /* Make sure that the connection has one.  0 or a negative errno. */
 int em__nats_inbox_open(em_nats *nats);
-void em__nats_inbox_close(em_nats *nats);
+
+/* What a call's messages carry as their reply subject, and the call's number
+ * back; false if it is none. */
+void em__nats_inbox_reply(const em_nats *nats, uint64_t number,
+                          char subject[EM__NATS_INBOX]);
+bool em__nats_inbox_number(const em_nats *nats, const char *subject,
+                           uint64_t *ret);
+
+/* Where the answer to such a message goes; false if the reply is none. */
+bool em__nats_inbox_answer(const char *reply, char subject[EM__NATS_INBOX]);
+
+/* The subject where callers ask after jobs. */
+void em__nats_inbox_jobs(const em_nats *nats, char subject[EM__NATS_INBOX]);
 
 /* --- services, and the jobs that they took --- */
 
@@ -290,13 +329,13 @@ struct em__nats_job {
     const em__nats_job_kind *kind;
     em_nats_service *service; /* stays until its jobs have gone */
     em_baton *baton;
-    em__list link;         /* of the service */
-    em__nats_node node;    /* of the connection's jobs */
-    em_nats_buffer result; /* behind room for a frame's head */
-    uint32_t items;        /* that were sent */
-    bool deaf;             /* nobody listens any more */
-    const char *reply;     /* where the answer goes */
-    char bytes[];          /* data, subject, id and reply */
+    em__list link;                      /* of the service */
+    em__nats_node node;                 /* of the connection's jobs */
+    em_nats_buffer result;              /* behind room for a frame's head */
+    uint32_t items;                     /* that were sent */
+    bool deaf;                          /* nobody listens any more */
+    const char *reply;                  /* where the answer goes */
+    _Alignas(max_align_t) char bytes[]; /* data, subject, id and reply */
 };
 
 /* Copy what the job is of.  Returns 0 or -ENOMEM. */
@@ -312,9 +351,23 @@ void em__nats_job_free(em__nats_job *job);
 /* What of the result is the work's, without the room before it. */
 em_nats_bytes em__nats_job_result(const em__nats_job *job);
 
-void em__nats_service_unref_if_idle(em_nats_service *service);
-void em__nats_leave_jobs(em_nats *nats);
+/* One of its jobs has ended. */
+void em__nats_service_left(em_nats_service *service);
+
+/* The end is near: take nothing, and tell callers.  Then: it is here. */
+void em__nats_leave_services(em_nats *nats);
 void em__nats_drop_services(em_nats *nats);
+
+/* --- jobs by request --- */
+
+/* For a subscription whose data is the service. */
+void em__nats_job_request(em__nats_sub *sub, natsMsg *message);
+
+/* A question after a job, to all servers or to this one alone. */
+void em__nats_job_control(em_nats *nats, natsMsg *message, bool alone);
+
+/* Its caller hears no more of it, but that. */
+void em__nats_job_leave(em__nats_job *job);
 
 /* --- calls --- */
 
@@ -328,20 +381,36 @@ struct em_nats_call {
     void (*free_data)(void *data);
     em_emitter *owner;
     em_source *timer; /* NULL: none */
-    unsigned epoch;   /* of the connection that took it */
-    uint32_t items;   /* that came */
-    unsigned asked;   /* without an answer */
-    int status;       /* once it has ended */
-    bool error_to_owner, unref, cancelled;
-    char *holder; /* where its server is asked; NULL: not known */
+    bool sent;        /* to the connection of that epoch */
+    unsigned epoch;
+    uint32_t items; /* that came */
+    unsigned asked; /* how often since we heard of it */
+    int status;     /* once it has ended */
+    bool error_to_owner, unref, cancelled, ended;
+    bool seen;    /* by the probe */
+    bool known;   /* its server has told where it is asked */
+    char *holder; /* that subject; NULL: all servers are asked */
     char subject[];
 };
 
 void em__nats_call_answer(em_nats *nats, uint64_t number, natsMsg *message);
-void em__nats_call_end(em_nats_call *call, int status);
-void em__nats_end_calls(em_nats *nats);
-void em__nats_lose_calls(em_nats *nats, unsigned epoch);
-void em__nats_drop_calls(em_nats *nats);
+void em__nats_call_unheard(em_nats *nats, uint64_t number);
+int em__nats_call_send(em_nats_call *call, em__nats_kind kind);
+
+/* A request that waited is sent now; false: its call has ended. */
+bool em__nats_call_leaves(em_nats *nats, const char *reply);
+
+/* Its after is called at once, or by em__nats_tell_calls. */
+void em__nats_call_end(em_nats_call *call, int status, const void *data,
+                       size_t size);
+void em__nats_call_end_later(em_nats_call *call, int status);
+void em__nats_tell_calls(em_nats *nats);
+
+void em__nats_lose_calls(em_nats *nats); /* with a connection */
+void em__nats_drop_calls(em_nats *nats); /* all of them */
+
+/* There is a timer that asks after calls.  0 or a negative errno. */
+int em__nats_probe_open(em_nats *nats);
 
 /* --- subjects --- */
 
@@ -349,6 +418,9 @@ bool em__nats_is_subject(const char *subject, bool wildcards);
 int em__nats_append_token(em_nats_buffer *buffer, const char *name);
 int em__nats_read_token(const char *token, char *name);
 bool em__nats_is_private(const char *name);
+
+/* Where servers of the subject are asked after jobs; with its last 0. */
+int em__nats_append_control(em_nats_buffer *buffer, const char *subject);
 
 void em__nats_buffer_free(em_nats_buffer *buffer);
 

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "nats/internal.h"
@@ -23,11 +24,14 @@ struct em__nats_link {
     unsigned refs;
     em_source *wake;   /* NULL once it is cut */
     bool attached;     /* libnats has a server */
+    unsigned epoch;    /* how often it got one */
     atomic_bool ready; /* and has done with its thread that connected */
     int fd;            /* to be watched as soon as it is ready, or -1 */
     natsConnection *nc;
     atomic_bool writing; /* it has bytes that are to be written */
     bool write, closed;
+    uint64_t *none; /* calls that reached nobody, the latest last */
+    size_t none_count, none_room;
     unsigned first, count;
     em__nats_news ring[RING];
 };
@@ -83,6 +87,7 @@ void em__nats_link_unref(em__nats_link *link)
     if (link->fd >= 0)
         (void)close(link->fd);
     (void)pthread_mutex_destroy(&link->lock);
+    free(link->none);
     free(link);
 }
 
@@ -117,6 +122,16 @@ void em__nats_link_set_ready(em__nats_link *link)
     atomic_store(&link->ready, link->attached);
     wake(link);
     (void)pthread_mutex_unlock(&link->lock);
+}
+
+unsigned em__nats_link_epoch(em__nats_link *link)
+{
+    unsigned epoch;
+
+    (void)pthread_mutex_lock(&link->lock);
+    epoch = link->epoch + !link->attached;
+    (void)pthread_mutex_unlock(&link->lock);
+    return epoch;
 }
 
 /* --- leaving news, with the lock held --- */
@@ -213,6 +228,7 @@ static natsStatus on_attach(void **user, void *loop, natsConnection *nc,
     link->fd = own;
     link->nc = nc;
     link->attached = true;
+    link->epoch++;
     (void)pthread_mutex_unlock(&link->lock);
     return NATS_OK;
 }
@@ -299,6 +315,80 @@ static void on_closed(natsConnection *nc, void *data)
     wake(link);
     (void)pthread_mutex_unlock(&link->lock);
     em__nats_link_unref(link);
+}
+
+/* --- calls that reached nobody --- */
+
+/* With the lock held.  What is forgotten for want of memory, the call's next
+ * question brings up again. */
+static void note_none(em__nats_link *link, uint64_t number)
+{
+    size_t room = link->none_room ? link->none_room * 2 : 16;
+    uint64_t *none = link->none;
+
+    if (link->none_count == link->none_room) {
+        none = realloc(none, room * sizeof(*none));
+        if (!none)
+            return;
+        link->none = none;
+        link->none_room = room;
+    }
+    none[link->none_count++] = number;
+    wake(link);
+}
+
+/* The subject ends with the number and a token. */
+static void on_none(natsConnection *nc, natsSubscription *subscription,
+                    natsMsg *message, void *data)
+{
+    const char *subject = natsMsg_GetSubject(message), *at;
+    em__nats_link *link = data;
+
+    (void)nc, (void)subscription;
+    at = strrchr(subject, '.');
+    while (at && at > subject && at[-1] != '.')
+        at--;
+    if (at && natsMsg_IsNoResponders(message)) {
+        (void)pthread_mutex_lock(&link->lock);
+        note_none(link, strtoull(at, NULL, 16));
+        (void)pthread_mutex_unlock(&link->lock);
+    }
+    natsMsg_Destroy(message);
+}
+
+static void on_no_more(void *data)
+{
+    em__nats_link_unref(data);
+}
+
+/* Libnats' synchronous subscriptions swallow what NATS says in such a case, and
+ * with it whom it is said to. */
+natsStatus em__nats_link_hear_none(em__nats_link *link, natsConnection *nc,
+                                   const char *subject, natsSubscription **ret)
+{
+    natsStatus s = natsConnection_Subscribe(ret, nc, subject, on_none, link);
+
+    if (s != NATS_OK)
+        return s;
+    (void)pthread_mutex_lock(&link->lock);
+    link->refs++;
+    (void)pthread_mutex_unlock(&link->lock);
+    s = natsSubscription_SetOnCompleteCB(*ret, on_no_more, link);
+    if (s != NATS_OK)
+        em__nats_link_unref(link);
+    return s;
+}
+
+bool em__nats_link_take_none(em__nats_link *link, uint64_t *ret)
+{
+    bool taken;
+
+    (void)pthread_mutex_lock(&link->lock);
+    taken = link->none_count > 0;
+    if (taken)
+        *ret = link->none[--link->none_count];
+    (void)pthread_mutex_unlock(&link->lock);
+    return taken;
 }
 
 natsStatus em__nats_link_use(em__nats_link *link, natsOptions *options)

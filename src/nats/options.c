@@ -118,6 +118,8 @@ static natsStatus set_behaviour(natsOptions *options, const em_nats_options *o)
         s = natsOptions_SetIOBufSize(options, READ_SIZE);
     if (s == NATS_OK)
         s = natsOptions_SetNoEcho(options, true);
+    if (s == NATS_OK) /* one thread for all connections, and that seldom */
+        s = natsOptions_UseGlobalMessageDelivery(options, true);
     if (s == NATS_OK)
         s = natsOptions_SetReconnectWait(options, wait);
     if (s == NATS_OK)

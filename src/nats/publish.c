@@ -8,7 +8,6 @@
 #include <config.h>
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,26 +67,28 @@ static int hand_over(em_nats *nats, const char *subject, const char *reply,
     return em__nats_errno(s);
 }
 
-static int check(em_nats *nats, const char *subject, size_t size)
+static int check(const em_nats *nats, size_t size)
 {
     if (nats->state == EM__NATS_CONNECTING)
         return -ENOTCONN;
     if (nats->state != EM__NATS_OPEN)
         return -ESHUTDOWN;
-    if (size > INT_MAX)
-        return -EMSGSIZE;
-    if (nats->queued > 0 && cost(subject, size) > nats->limit - nats->queued) {
-        nats->hungry = true;
-        return -EAGAIN;
-    }
-    return 0;
+    return size > atomic_load(&nats->largest) ? -EMSGSIZE : 0;
 }
 
-int em__nats_send(em_nats *nats, const char *subject, const char *reply,
-                  const void *data, size_t size)
+/* Answers are let past the limit. */
+static bool is_full(const em_nats *nats, const char *subject, size_t size)
+{
+    return nats->queued > 0 &&
+           (nats->queued >= nats->limit ||
+            cost(subject, size) > nats->limit - nats->queued);
+}
+
+int em__nats_answer(em_nats *nats, const char *subject, const char *reply,
+                    const void *data, size_t size)
 {
     size_t costs = cost(subject, size);
-    int r = check(nats, subject, size);
+    int r = check(nats, size);
 
     if (r < 0)
         return r;
@@ -106,6 +107,27 @@ int em__nats_send(em_nats *nats, const char *subject, const char *reply,
     return 0;
 }
 
+int em__nats_send(em_nats *nats, const char *subject, const char *reply,
+                  const void *data, size_t size)
+{
+    int r = check(nats, size);
+
+    if (r == 0 && is_full(nats, subject, size)) {
+        nats->hungry = true;
+        r = -EAGAIN;
+    }
+    return r < 0 ? r : em__nats_answer(nats, subject, reply, data, size);
+}
+
+/* Its caller has gone. */
+static int leave_out(em_nats *nats, const waiting *w)
+{
+    size_t costs = cost(w->subject, w->size);
+
+    nats->queued -= costs < nats->queued ? costs : nats->queued;
+    return 0;
+}
+
 /* The connection may break again meanwhile; then they wait on. */
 void em__nats_send_waiting(em_nats *nats)
 {
@@ -116,7 +138,9 @@ void em__nats_send_waiting(em_nats *nats)
            em__nats_link_is_ready(nats->link)) {
         w = em__container(nats->waiting.next, waiting, link);
         em__list_remove(&w->link);
-        r = hand_over(nats, w->subject, w->reply, w->bytes, w->size);
+        r = em__nats_call_leaves(nats, w->reply)
+                ? hand_over(nats, w->subject, w->reply, w->bytes, w->size)
+                : leave_out(nats, w);
         if (r < 0)
             em__nats_error(nats, r, "a message that waited is lost",
                            w->subject);
@@ -159,6 +183,8 @@ void em__nats_sent(em_nats *nats)
 
         nats->queued += cost(w->subject, w->size);
     }
+    if (nats->queued <= nats->limit / 2)
+        atomic_store(&nats->clogged, false);
     if (!nats->hungry || nats->queued > nats->limit / 2)
         return;
     if (em_loop_defer(nats->loop, tell_drained, nats) == 0) {

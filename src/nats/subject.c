@@ -106,3 +106,11 @@ bool em__nats_is_private(const char *name)
            strcmp(name, "removeListener") == 0 ||
            strcmp(name, "maxListeners") == 0 || strchr(name, 0x01) != NULL;
 }
+
+int em__nats_append_control(em_nats_buffer *buffer, const char *subject)
+{
+    static const char first[] = "_EM.";
+    int r = em_nats_append(buffer, first, sizeof(first) - 1);
+
+    return r < 0 ? r : em_nats_append(buffer, subject, strlen(subject) + 1);
+}

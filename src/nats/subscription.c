@@ -27,15 +27,18 @@ static int open_sub(em__nats_sub *sub)
     em_nats *nats = sub->nats, *former = em__nats_enter(nats);
     natsStatus s;
 
-    if (sub->group)
+    if (!sub->fn)
+        s = em__nats_link_hear_none(nats->link, nats->nc, sub->subject,
+                                    &sub->handle);
+    else if (sub->group)
         s = natsConnection_QueueSubscribeSync(&sub->handle, nats->nc,
                                               sub->subject, sub->group);
     else
         s = natsConnection_SubscribeSync(&sub->handle, nats->nc, sub->subject);
-    if (s == NATS_OK) /* one read never brings more than its buffer holds */
-        s = natsSubscription_SetPendingLimits(sub->handle, -1, -1);
-    else
+    if (s != NATS_OK)
         sub->handle = NULL;
+    else if (sub->fn) /* one read never brings more than its buffer holds */
+        s = natsSubscription_SetPendingLimits(sub->handle, -1, -1);
     em__nats_leave(former);
     return em__nats_errno(s);
 }
@@ -128,7 +131,7 @@ static void deliver_sub(em__nats_sub *sub)
     uint64_t queued = 0;
     natsMsg *message;
 
-    if (!sub->handle ||
+    if (!sub->handle || !sub->fn ||
         natsSubscription_QueuedMsgs(sub->handle, &queued) != NATS_OK)
         return;
     for (; queued > 0 && !sub->gone; queued--) {
