@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Nats: events published on one connection and delivered on another, both of
- * this process, through a nats-server of the measurement's own. */
+/* Nats: events published on one connection and delivered on another, and batons
+ * run from one on another, both of this process, through a nats-server of the
+ * measurement's own. */
 
 #include <config.h>
 
@@ -109,8 +110,34 @@ static bench_implementation deliverers[] = {
     { 0 },
 };
 
+static const bench_measure round_trips[] = {
+    { "round-trips/s", BENCH_RATE, 1 },
+    { "cpu-ns/round-trip", BENCH_CPU, 1 },
+    { 0 },
+};
+
+static const bench_parameter trips[] = {
+    { .name = "64-bytes", .count = 10000 },
+    { 0 },
+};
+
+static bench_implementation callers[] = {
+    { .name = "libemitter-nats",
+      .role = BENCH_OURS,
+      .setup = nats_baton_setup,
+      .run = nats_baton_run,
+      .teardown = nats_baton_teardown },
+    { .name = "floor-libnats",
+      .role = BENCH_FLOOR,
+      .setup = nats_request_setup,
+      .run = nats_request_run,
+      .teardown = nats_request_teardown },
+    { 0 },
+};
+
 static const bench_subject subjects[] = {
     { "nats-deliver", measures, parameters, deliverers },
+    { "nats-baton", round_trips, trips, callers },
     { 0 },
 };
 
@@ -120,6 +147,8 @@ int main(int argc, char **argv)
 
     if (system("nats-server --version >/dev/null 2>&1") != 0) {
         for (i = deliverers; i->name; i++)
+            i->missing = "nats-server";
+        for (i = callers; i->name; i++)
             i->missing = "nats-server";
     }
     return bench_main(subjects, argc, argv);

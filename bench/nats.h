@@ -15,5 +15,7 @@ void nats_stop(void);
 
 bench_fn nats_em_setup, nats_em_run, nats_em_teardown;
 bench_fn nats_floor_setup, nats_floor_run, nats_floor_teardown;
+bench_fn nats_baton_setup, nats_baton_run, nats_baton_teardown;
+bench_fn nats_request_setup, nats_request_run, nats_request_teardown;
 
 #endif
