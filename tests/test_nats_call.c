@@ -265,27 +265,6 @@ TEST(a_child_that_was_forked_is_told_so)
     finish();
 }
 
-/* --- what anybody may send --- */
-
-TEST(what_is_no_job_is_an_error_of_the_server)
-{
-    begin();
-    assert_ok(em_on(em_nats_emitter(b), "error", note_error, NULL));
-    (void)serve("echo", echo, NULL);
-    assert_ok(em_nats_publish(a, "echo", NULL, 0));
-    assert_ok(em_nats_publish(a, "echo", "\1", 1));
-    assert_ok(em_nats_publish(a, "echo", "\2\1x", 3));
-    assert_ok(em_nats_publish(a, "echo", "\1\1x", 3)); /* no reply */
-    assert_ok(em_nats_publish(a, "echo", "\1\4", 2));
-    assert_ok(em_nats_publish(a, "_EM.echo", "\1\7x", 3));
-    settle();
-    assert_marks("error -74 error -74 error -74 error -74 error -74 error -74");
-    (void)call("echo", "x");
-    run_until_answered(1);
-    assert_marks("7 echo:x");
-    finish();
-}
-
 /* --- without memory --- */
 
 static int begin_without(unsigned long nth)
@@ -413,6 +392,5 @@ NATS_SUITE(
     a_loop_that_is_freed_ends_its_calls,
     a_server_that_is_killed_resets_its_calls,
     a_child_that_was_forked_is_told_so,
-    what_is_no_job_is_an_error_of_the_server,
     without_memory_nothing_is_begun_and_nothing_left,
     loops_on_two_threads_call_each_its_own_way);
