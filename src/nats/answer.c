@@ -30,9 +30,11 @@ static void on_item(em_nats_call *call, const em__nats_frame *frame)
 {
     em_nats_bytes item = { frame->data, frame->size, call->subject };
 
-    if (frame->number > call->items)
+    if (frame->number > call->items) {
         fail(call, -ECONNRESET);
-    if (frame->number != call->items)
+        return;
+    }
+    if (frame->number < call->items)
         return;
     call->items++;
     call->asked = 0;
