@@ -8,9 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "nats_job.h"
 #include "nats_server.h"
@@ -145,6 +142,35 @@ TEST(a_connection_that_closes_ends_its_calls)
     gate_close(&g);
 }
 
+static void let_go(em_nats_call *c, int status, const em_nats_bytes *result,
+                   void *data)
+{
+    (void)data;
+    mark_after(c, status, result, NULL);
+    em_nats_free(a);
+    a = NULL;
+}
+
+TEST(a_connection_may_be_let_go_in_an_after)
+{
+    int i;
+
+    begin();
+    (void)serve("echo", echo, NULL);
+    for (i = 0; i < 3; i++) {
+        assert_ok(em_nats_run(a,
+                              EM_OPTIONS(em_nats_run_options, .subject = "echo",
+                                         .after = i == 0 ? let_go : mark_after),
+                              NULL));
+        if (i == 0)
+            (void)call("nowhere", "x");
+    }
+    run_until_answered(4);
+    finish();
+    ck_assert_int_eq(answered, 4);
+    (void)take_marks();
+}
+
 TEST(a_server_that_closes_says_so_to_its_callers)
 {
     gate g;
@@ -174,95 +200,6 @@ TEST(a_loop_that_is_freed_ends_its_calls)
     loop = NULL;
     server_end();
     (void)nats_CloseAndWait(0);
-}
-
-/* --- servers that are other processes --- */
-
-static int begin_and_stay(em_baton *baton, void *data)
-{
-    (void)data;
-    (void)em_nats_progress(baton, "began", 5);
-    (void)pause();
-    return 0;
-}
-
-static pid_t fork_server(void)
-{
-    pid_t pid = fork();
-
-    ck_assert_int_ge(pid, 0);
-    if (pid > 0)
-        return pid;
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    assert_ok(em_loop_new(NULL, &loop));
-    b = connect_to(server_url());
-    (void)serve_on(b, "stay", begin_and_stay, NULL);
-    run();
-    _exit(0);
-}
-
-static void on_began(em_nats_call *c, const em_nats_bytes *item, void *data)
-{
-    (void)c, (void)item;
-    ++*(int *)data;
-}
-
-/* Again and again until the child has subscribed. */
-static void call_until_it_began(int *began)
-{
-    while (*began == 0) {
-        int before = answered;
-
-        assert_ok(em_nats_run(a,
-                              EM_OPTIONS(em_nats_run_options, .subject = "stay",
-                                         .after = mark_after,
-                                         .progress = on_began, .data = began),
-                              NULL));
-        while (*began == 0 && answered == before)
-            ck_assert_int_ge(em_loop_run(loop, EM_RUN_ONCE), 0);
-    }
-    (void)take_marks();
-    answered = 0;
-}
-
-TEST(a_server_that_is_killed_resets_its_calls)
-{
-    int began = 0;
-    pid_t child;
-
-    assert_ok(em_loop_new(NULL, &loop));
-    server_start(NULL, NULL);
-    child = fork_server();
-    a = connected();
-    call_until_it_began(&began);
-    (void)kill(child, SIGKILL);
-    (void)waitpid(child, NULL, 0);
-    run_until_answered(1);
-    assert_marks("-104");
-    finish();
-}
-
-TEST(a_child_that_was_forked_is_told_so)
-{
-    int status;
-    pid_t pid;
-
-    begin();
-    pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        if (em_nats_run(a, EM_OPTIONS(em_nats_run_options, .subject = "x"),
-                        NULL) != -ECHILD ||
-            em_nats_serve(
-                a,
-                EM_OPTIONS(em_nats_serve_options, .subject = "x", .work = echo),
-                NULL) != -ECHILD)
-            _exit(1);
-        _exit(0);
-    }
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert_int_eq(status, 0);
-    finish();
 }
 
 /* --- without memory --- */
@@ -301,6 +238,37 @@ TEST(without_memory_nothing_is_begun_and_nothing_left)
     }
     ck_assert_uint_lt(nth, 100);
     run_until_answered(begun);
+    (void)take_marks();
+    finish();
+}
+
+/* Wherever it fails, here or there, the call is answered once. */
+TEST(without_memory_a_call_ends_all_the_same)
+{
+    unsigned long nth;
+    bool failed = true;
+    int i, calls = 0;
+
+    begin();
+    assert_ok(em_on(em_nats_emitter(a), "error", note_error, NULL));
+    assert_ok(em_on(em_nats_emitter(b), "error", note_error, NULL));
+    (void)serve("echo", echo, NULL);
+    for (nth = 1; failed && nth < 200; nth++) {
+        fail_allocation(nth);
+        i = em_nats_run(a,
+                        EM_OPTIONS(em_nats_run_options, .subject = "echo",
+                                   .payload = "x", .payload_size = 1,
+                                   .after = mark_after),
+                        NULL);
+        ck_assert(i == 0 || i == -ENOMEM);
+        calls += i == 0;
+        run_until_answered(calls);
+        failed = allocation_failed();
+        (void)take_marks();
+    }
+    ck_assert(!failed);
+    settle();
+    ck_assert_int_eq(answered, calls);
     (void)take_marks();
     finish();
 }
@@ -365,12 +333,14 @@ TEST(loops_on_two_threads_call_each_its_own_way)
 {
     side sides[2] = { { .left = 500 }, { .left = 500 } };
     pthread_t threads[2];
+    const char *url;
     int i;
 
     begin();
+    url = server_url(); /* written by this call */
     (void)serve("echo", echo, NULL);
     for (i = 0; i < 2; i++) {
-        sides[i].url = server_url();
+        sides[i].url = url;
         ck_assert_int_eq(
             pthread_create(&threads[i], NULL, run_caller, &sides[i]), 0);
     }
@@ -388,9 +358,9 @@ NATS_SUITE(
     time_that_passes_ends_a_call_and_its_late_answer_is_dropped,
     a_nats_server_that_dies_resets_what_it_had_and_what_waits_is_sent_later,
     a_connection_that_closes_ends_its_calls,
+    a_connection_may_be_let_go_in_an_after,
     a_server_that_closes_says_so_to_its_callers,
     a_loop_that_is_freed_ends_its_calls,
-    a_server_that_is_killed_resets_its_calls,
-    a_child_that_was_forked_is_told_so,
     without_memory_nothing_is_begun_and_nothing_left,
+    without_memory_a_call_ends_all_the_same,
     loops_on_two_threads_call_each_its_own_way);
