@@ -97,28 +97,22 @@ struct em_loop {
     em__wheel wheel;
     em__list sources;  /* but for the timers in the wheel */
     em__guest *guests; /* the one that came first, of a ring; or NULL */
+    em__mail *taken;   /* from the mailbox, and not delivered yet */
     em__mail *defers, *last_defer;
     em__poller poller;
     em__watch *watches; /* by descriptor number */
-    int *always;        /* the descriptors that are always ready */
     unsigned watch_count, always_count, always_room, always_next;
     em__notify_source *notices; /* the pending ones, to be called */
     em__fd_source *walk; /* the next one to call on the current descriptor */
-    em__child_source *children;   /* those without a pidfd */
-    em__child_source *child_walk; /* the next one to ask after */
-    em_source *sigchld;           /* while there are any */
-    unsigned active;              /* sources that keep the loop alive */
-    unsigned refs;                /* em_loop_ref */
-    uint64_t now;                 /* milliseconds */
+    unsigned active;     /* sources that keep the loop alive */
+    unsigned refs;       /* em_loop_ref */
+    uint64_t now;        /* milliseconds */
     em_loop_counts counts;
     uint64_t looked;        /* microseconds: the last look at the clock; */
     unsigned unseen;        /* calls since */
     unsigned busy;          /* waits in a row that found something ready */
     void (*callback)(void); /* the last one called, if it is known */
-    em_stall_fn *stall;
-    void *stall_data;
     uint64_t stall_us;
-    uint64_t seed;
     uint64_t alarm;                      /* what the poller's alarm is set to */
     unsigned own_holds, own_alive_holds; /* see below */
     em__pocket pocket;
@@ -140,9 +134,18 @@ struct em_loop {
     atomic_uint holds;          /* EM__ONE_HOLD each; see there */
     atomic_uint alive_holds;
     em__notify_source *_Atomic notified; /* the pending ones, stacked */
-    atomic_uint notifiers; /* on their way through the loop's memory */
-    void (*_Atomic recall)(em_loop *loop);
+    atomic_uint notifiers;         /* on their way through the loop's memory */
     em__errand_fn *_Atomic errand; /* with a virtual clock, or NULL */
+    /* The owner's again, seldom of use: a line's worth of them keeps what is
+     * above away from what senders write. */
+    int *always;                  /* the descriptors that are always ready */
+    em__child_source *children;   /* those without a pidfd */
+    em__child_source *child_walk; /* the next one to ask after */
+    em_source *sigchld;           /* while there are any */
+    em_stall_fn *stall;
+    void *stall_data;
+    uint64_t seed;
+    void (*_Atomic recall)(em_loop *loop); /* any thread's */
     em__mailbox mailbox;
 };
 

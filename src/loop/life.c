@@ -158,7 +158,7 @@ static void finish_mail(em_loop *loop)
     for (;;) {
         em__loop_begin_looking(loop); /* the wait was nobody's fault */
         em__task_run_defers(loop);
-        while ((mail = em__mailbox_next(&loop->mailbox, true)))
+        while ((mail = em__mailbox_next(&loop->mailbox, &loop->taken, true)))
             mail->deliver(loop, mail, EM__CLOSING);
         (void)em__mailbox_reap(&loop->mailbox);
         if (atomic_exchange(&loop->errand_waits, false))
@@ -220,8 +220,8 @@ static void forget_everything(em_loop *loop)
         em__source_free(first_source(loop));
     if (loop->sigchld)
         em__source_free(loop->sigchld);
-    em__mailbox_forget(&loop->mailbox);
-    while ((mail = em__mailbox_next(&loop->mailbox, false)))
+    em__mailbox_forget(&loop->mailbox, &loop->taken);
+    while ((mail = em__mailbox_next(&loop->mailbox, &loop->taken, false)))
         mail->deliver(loop, mail, EM__FORKED);
 }
 

@@ -78,10 +78,15 @@ uint64_t em_loop_now(em_loop *loop)
     return loop->now;
 }
 
+static bool has_mail(em_loop *loop)
+{
+    return loop->taken || !em__mailbox_empty(&loop->mailbox);
+}
+
 static bool is_alive(em_loop *loop)
 {
     return loop->active > 0 || loop->refs > 0 || loop->defers ||
-           !em__mailbox_empty(&loop->mailbox) || em__loop_alive_holds(loop) > 0;
+           has_mail(loop) || em__loop_alive_holds(loop) > 0;
 }
 
 bool em_loop_alive(em_loop *loop)
@@ -148,11 +153,12 @@ static void deliver_mail(em_loop *loop)
     em__mail *mail;
     uint64_t until = 0;
 
-    if (em__mailbox_empty(&loop->mailbox))
+    if (!has_mail(loop))
         return;
     loop->counts.callbacks += em__mailbox_reap(&loop->mailbox);
     while (left > 0 && !em__loop_halted(loop)) {
-        mail = em__mailbox_next(&loop->mailbox, left == loop->budget_count);
+        mail = em__mailbox_next(&loop->mailbox, &loop->taken,
+                                left == loop->budget_count);
         if (!mail)
             return;
         if (left == loop->budget_count)
@@ -183,7 +189,7 @@ static int time_left(em_loop *loop)
 /* Whether the owner has something to do at once. */
 static bool has_due(const em_loop *loop)
 {
-    return loop->defers || loop->always_count > 0 ||
+    return loop->taken || loop->defers || loop->always_count > 0 ||
            !em__list_empty(&loop->wheel.due) || em__notify_is_due(loop) ||
            atomic_load_explicit(&loop->errand_waits, memory_order_relaxed);
 }
@@ -192,7 +198,7 @@ static int time_to_wait(em_loop *loop)
 {
     if (loop->lingers && !has_due(loop) && em__loop_holds(loop) > 0)
         em__mailbox_linger(&loop->mailbox, &loop->stop);
-    if (em__mailbox_empty(&loop->mailbox))
+    if (!has_mail(loop))
         em__loop_empty_pocket(loop);
     if (has_due(loop) || !em__mailbox_sleep(&loop->mailbox))
         return 0;

@@ -145,15 +145,13 @@ static bool has_orphans(em__mailbox *box)
 
 bool em__mailbox_empty(em__mailbox *box)
 {
-    return !box->taken && !mail_in(look(box)) && !has_orphans(box);
+    return !mail_in(look(box)) && !has_orphans(box);
 }
 
 bool em__mailbox_sleep(em__mailbox *box)
 {
     uintptr_t head = look(box);
 
-    if (box->taken)
-        return false;
     do {
         if (mail_in(head))
             return false;
@@ -233,15 +231,15 @@ static em__mail *take_all(em__mailbox *box)
     return in_order(mail_in(head));
 }
 
-em__mail *em__mailbox_next(em__mailbox *box, bool refill)
+em__mail *em__mailbox_next(em__mailbox *box, em__mail **taken, bool refill)
 {
     em__mail *mail;
 
-    if (!box->taken && refill)
-        box->taken = take_all(box);
-    mail = box->taken;
+    if (!*taken && refill)
+        *taken = take_all(box);
+    mail = *taken;
     if (mail)
-        box->taken = mail->next;
+        *taken = mail->next;
     return mail;
 }
 
@@ -292,9 +290,9 @@ void em__mailbox_leave(em__mailbox *box)
         (void)sched_yield();
 }
 
-void em__mailbox_forget(em__mailbox *box)
+void em__mailbox_forget(em__mailbox *box, em__mail **taken)
 {
-    em__mail **end = &box->taken;
+    em__mail **end = taken;
 
     while (*end)
         end = &(*end)->next;

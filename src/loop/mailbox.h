@@ -59,17 +59,15 @@ struct em__mail {
 typedef atomic_uintptr_t em__orphan;
 typedef void em__reap_fn(em__orphan *orphan);
 
-/* What senders write at any moment shares no line of the processor's cache with
- * what the owner looks at for each mail. */
+/* What senders write at any moment.  What the owner took and did not deliver
+ * yet, which it looks at for each mail, is elsewhere in the loop, and a line of
+ * the processor's cache away: `taken` below. */
 typedef struct em__mailbox {
-    em__mail *taken;           /* the owner's: not delivered yet */
     uint16_t skips, skip_left; /* the owner's: of em__mailbox_linger */
-    char apart[EM__LINE];
+    atomic_uint wakers;        /* senders on their way to wake the loop */
     atomic_uintptr_t head;     /* see above */
     atomic_uintptr_t orphans;  /* likewise */
     em__reap_fn *_Atomic reap; /* theirs */
-    atomic_uint wakers;        /* senders on their way to wake the loop */
-    char apart_too[EM__LINE];
 } em__mailbox;
 
 void em__mailbox_init(em__mailbox *box);
@@ -103,12 +101,12 @@ void em__mailbox_linger(em__mailbox *box, const atomic_bool *stop);
  * next time. */
 void em__mailbox_was_woken(em__mailbox *box, uint64_t after_us);
 
-/* Whether there is neither mail nor orphan. */
+/* Whether there is neither mail to take nor orphan. */
 bool em__mailbox_empty(em__mailbox *box);
 
 /* The next mail in order, NULL if there is none; a new batch is taken from the
  * senders only with `refill`. */
-em__mail *em__mailbox_next(em__mailbox *box, bool refill);
+em__mail *em__mailbox_next(em__mailbox *box, em__mail **taken, bool refill);
 
 /* Reap what was abandoned; how many. */
 unsigned em__mailbox_reap(em__mailbox *box);
@@ -120,6 +118,6 @@ void em__mailbox_leave(em__mailbox *box);
 
 /* In a forked child, where no sender exists: make all mail ready for
  * em__mailbox_next without refilling. */
-void em__mailbox_forget(em__mailbox *box);
+void em__mailbox_forget(em__mailbox *box, em__mail **taken);
 
 #endif
