@@ -88,7 +88,14 @@ typedef struct em_nats_serve_options {
     em_pool *pool;                 /* NULL: the default one */
     int priority;                  /* -4 ... 4, 4 first */
     unsigned limit; /* jobs here, queued or running; more are answered -EAGAIN.
-                       0: as many as the pool takes */
+                       0: as many as the pool takes, or 64 durable ones */
+    const char *stream; /* jobs are durable, and kept there: letters, digits,
+                           '-' and '_', at most 64; made if it is missing */
+    unsigned replicas;  /* of what is made; 0: 1 */
+    unsigned attempts;  /* deliveries of a job until it is given up; 0: 5 */
+    uint64_t ack_ms;    /* without a sign of life, then it is delivered again;
+                           0: 10 000 ms */
+    uint64_t keep_ms;   /* results, for callers that are away; 0: 600 000 ms */
 } em_nats_serve_options;
 
 /* A baton that runs elsewhere.  Valid until its after has returned. */
@@ -104,6 +111,7 @@ typedef struct em_nats_call em_nats_call;
  *   -EMSGSIZE      the result is more than NATS takes,
  *   -EBADMSG       what came back is no answer,
  *   -ESHUTDOWN     this connection was closed, or the server's pool,
+ *   -ECONNABORTED  a durable job was given up after .attempts,
  * or another error of starting the job there.  result is never NULL, and empty
  * unless the work ran; it is valid until this returned. */
 typedef void em_nats_after_fn(em_nats_call *call, int status,
@@ -113,6 +121,10 @@ typedef void em_nats_after_fn(em_nats_call *call, int status,
  * missing, and always before after. */
 typedef void em_nats_item_fn(em_nats_call *call, const em_nats_bytes *item,
                              void *data);
+
+/* On the loop's thread, at most once and before after: a durable job is stored,
+ * and will be done even if this process ends. */
+typedef void em_nats_accepted_fn(em_nats_call *call, void *data);
 
 /* Zero in a field means its default.  Strings and the payload are copied. */
 typedef struct em_nats_run_options {
@@ -128,6 +140,9 @@ typedef struct em_nats_run_options {
     bool error_to_owner; /* a negative status also emits 'error' there */
     bool unref;          /* does not keep the loop alive */
     uint64_t timeout_ms; /* from now until the answer; 0: none */
+    const char *stream;  /* the job is durable, and kept there */
+    const char *id;      /* one token, of which there is one job; NULL: new */
+    em_nats_accepted_fn *accepted; /* of a durable job */
 } em_nats_run_options;
 
 EM_BEGIN_DECLS
@@ -202,8 +217,10 @@ int em_nats_unimport(em_nats *nats, const char *subject, em_emitter *to,
  * baton of the pool.  Of those who serve a subject, all in one group, one gets
  * it; a connection does not get what it calls itself.  Legal before 'connect'.
  * Bytes that are no job are an 'error' of the connection, -EBADMSG.  ret may be
- * NULL.  Returns 0, -EINVAL, -E2BIG, -ENOMEM, -ECHILD or -ESHUTDOWN; then
- * nothing of the options was taken. */
+ * NULL.  With .stream they share the durable jobs instead, without groups, and
+ * each runs once or, if its server dies or is cut off, more often; one that is
+ * given up is an 'error', -ECONNABORTED.  Returns 0, -EINVAL, -E2BIG, -ENOMEM,
+ * -ECHILD or -ESHUTDOWN; then nothing of the options was taken. */
 int em_nats_serve(em_nats *nats, const em_nats_serve_options *options,
                   em_nats_service **ret);
 
@@ -214,21 +231,24 @@ void em_nats_unserve(em_nats_service *service);
 
 /* Send an item from a served work to its caller; the bytes are copied.  On the
  * thread that runs the work, else -EINVAL.  Returns 0, -EAGAIN while 1024 items
- * or .queue_limit bytes are on the way, -EMSGSIZE or -ENOMEM. */
+ * or .queue_limit bytes are on the way, -ENOTSUP for a durable job, -EMSGSIZE
+ * or -ENOMEM. */
 int em_nats_progress(em_baton *baton, const void *data, size_t size);
 
-/* Have a baton run by one of those who serve the subject, at most once.  The
- * loop stays alive until after returned, which is never inside this call.  ret
- * may be NULL.  Returns 0, -EINVAL, -E2BIG, -ENOMEM, -ECHILD, or as
- * em_nats_publish -EAGAIN, -ENOTCONN, -ESHUTDOWN and -EMSGSIZE; then nothing of
- * the options was taken. */
+/* Have a baton run by one of those who serve the subject, at most once, or with
+ * .stream at least once, though after comes once in either case.  The loop
+ * stays alive until after returned, which is never inside this call.  ret may
+ * be NULL.  Returns 0, -EINVAL, -E2BIG, -ENOMEM, -ECHILD, or as em_nats_publish
+ * -EAGAIN, -ENOTCONN, -ESHUTDOWN and -EMSGSIZE; then nothing of the options was
+ * taken. */
 int em_nats_run(em_nats *nats, const em_nats_run_options *options,
                 em_nats_call **ret);
 
 /* Withdraw a call.  Returns 0 if its job has not left and never will, -EBUSY if
  * the request travels: a job that is queued there never runs, one that runs can
- * see it.  -EALREADY if it was cancelled before or is over.  after comes in
- * every case, never from inside this call. */
+ * see it; a durable one is done all the same.  -EALREADY if it was cancelled
+ * before or is over.  after comes in every case, never from inside this call.
+ */
 int em_nats_cancel(em_nats_call *call);
 
 /* --- codecs --- */

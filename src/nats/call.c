@@ -31,6 +31,8 @@ static void take_out(em_nats_call *call)
     call->ended = true;
     em__nats_table_remove(&call->nats->calls, &call->node);
     em__list_remove(&call->link);
+    em__nats_task_free(call->task);
+    call->task = NULL;
     em_source_set_free(call->timer, NULL);
     em_source_remove(call->timer);
     call->timer = NULL;
@@ -177,7 +179,9 @@ static void timed_out(em_source *timer, void *data)
     (void)timer;
     if (call->sent)
         (void)em__nats_call_send(call, EM__NATS_CANCEL);
-    em__nats_call_end(call, -ETIMEDOUT, "", 0);
+    em__nats_call_end(
+        call, call->task ? em__nats_task_lateness(call->task) : -ETIMEDOUT, "",
+        0);
 }
 
 static void forget_timer(void *data)
@@ -245,7 +249,7 @@ static int start(em_nats *nats, const em_nats_run_options *o,
         return r;
     r = limit_time(call, o->timeout_ms);
     if (r == 0)
-        r = request(call, o);
+        r = o->stream ? em__nats_task_new(call, o) : request(call, o);
     if (r < 0) {
         take_out(call);
         free_call(call);
@@ -263,7 +267,9 @@ static int check(em_nats *nats, const em_nats_run_options *o)
     if (!nats || !em__nats_is_subject(o->subject, false) ||
         (!o->payload && o->payload_size > 0) ||
         (o->owner && em_emitter_loop(o->owner) != nats->loop) ||
-        (o->error_to_owner && !o->owner))
+        (o->error_to_owner && !o->owner) ||
+        (o->stream && !em__nats_is_stream(o->stream)) ||
+        (o->id && (!o->stream || !em__nats_is_id(o->id))))
         return -EINVAL;
     if (nats->pid != getpid())
         return -ECHILD;
@@ -291,6 +297,7 @@ int em_nats_run(em_nats *nats, const em_nats_run_options *options,
 int em_nats_cancel(em_nats_call *call)
 {
     em_nats *nats;
+    int r;
 
     if (!call)
         return -EINVAL;
@@ -304,7 +311,8 @@ int em_nats_cancel(em_nats_call *call)
         (void)em__nats_call_send(call, EM__NATS_CANCEL);
         return -EBUSY;
     }
+    r = call->task ? -EBUSY : 0;
     em__nats_call_end_later(call, -ECANCELED);
     (void)em_source_notify(nats->wake);
-    return 0;
+    return r;
 }

@@ -34,6 +34,7 @@ static void free_nats(em_emitter *emitter)
     em__nats_buffer_free(&nats->control);
     em__nats_table_free(&nats->calls);
     em__nats_table_free(&nats->jobs);
+    em__nats_tasks_free(nats);
     free(nats->inbox);
     em__nats_link_unref(nats->link);
     free(nats);
@@ -71,6 +72,7 @@ static void closed(em_nats *nats)
     em__nats_drop_exports(nats);
     em__nats_drop_imports(nats);
     em__nats_drop_services(nats);
+    em__nats_tasks_leave(nats);
     em__nats_drop_subs(nats);
     em__nats_drop_waiting(nats);
     em__nats_drop_calls(nats);
@@ -248,6 +250,7 @@ static void on_news(em_nats *nats, const em__nats_news *news)
         em__nats_watch(nats, news->fd);
         em__nats_subscribe_all(nats);
         em__nats_send_waiting(nats);
+        em__nats_durable_attached(nats);
         break;
     case EM__NATS_NEWS_WRITE:
         em__nats_want_flush(nats);

@@ -27,6 +27,9 @@
 
 typedef struct em__nats_link em__nats_link;
 typedef struct em__nats_sub em__nats_sub;
+typedef struct em__nats_queue em__nats_queue;
+typedef struct em__nats_task em__nats_task;
+typedef struct em__nats_tasks em__nats_tasks;
 
 struct em_nats_buffer {
     char *bytes;
@@ -102,6 +105,7 @@ struct em_nats {
     em__list services;
     em__nats_table jobs;    /* by where their answer goes */
     em_nats_buffer control; /* a subject; reused */
+    em__nats_tasks *tasks;  /* durable calls; NULL: there were none */
 };
 
 /* --- link --- */
@@ -190,6 +194,7 @@ int em__nats_send(em_nats *nats, const char *subject, const char *reply,
 /* The same past the bound on what is queued: what it answers was let in. */
 int em__nats_answer(em_nats *nats, const char *subject, const char *reply,
                     const void *data, size_t size);
+int em__nats_offer(em_nats *nats, natsMsg *message);
 void em__nats_sent(em_nats *nats);
 void em__nats_send_waiting(em_nats *nats);
 void em__nats_drop_waiting(em_nats *nats);
@@ -205,6 +210,9 @@ struct em__nats_sub {
                                          is told by em__nats_link_take_none */
     void *data;
     bool gone;
+    bool keeps; /* fn sets it: this message is its own now */
+    void (*unheard)(em__nats_sub *sub); /* what was to be answered here reached
+                                           nobody; libnats tells not what */
 };
 
 int em__nats_subscribe(em_nats *nats, const char *subject, const char *group,
@@ -306,7 +314,8 @@ typedef struct em__nats_job em__nats_job;
 
 /* What differs between jobs that come in different ways.  On the loop. */
 typedef struct em__nats_job_kind {
-    void (*item)(em__nats_job *job, const void *data, size_t size);
+    void (*item)(em__nats_job *job, const void *data,
+                 size_t size);                  /* NULL: there are none */
     void (*end)(em__nats_job *job, int status); /* then it is freed */
 } em__nats_job_kind;
 
@@ -321,7 +330,8 @@ struct em_nats_service {
     int priority;
     unsigned limit, count; /* jobs */
     em__list jobs;
-    bool unserved; /* goes with its last job */
+    bool unserved;         /* goes with its last job */
+    em__nats_queue *queue; /* NULL: its jobs are not durable */
 };
 
 struct em__nats_job {
@@ -334,6 +344,7 @@ struct em__nats_job {
     em_nats_buffer result;              /* behind room for a frame's head */
     uint32_t items;                     /* that were sent */
     bool deaf;                          /* nobody listens any more */
+    void *context;                      /* of its kind */
     const char *reply;                  /* where the answer goes */
     _Alignas(max_align_t) char bytes[]; /* data, subject, id and reply */
 };
@@ -357,6 +368,33 @@ void em__nats_service_left(em_nats_service *service);
 /* The end is near: take nothing, and tell callers.  Then: it is here. */
 void em__nats_leave_services(em_nats *nats);
 void em__nats_drop_services(em_nats *nats);
+
+/* --- durable ones; see durable.h --- */
+
+/* A new service's queue.  0 or a negative errno. */
+int em__nats_queue_new(em_nats_service *service,
+                       const em_nats_serve_options *options);
+void em__nats_queue_attached(em__nats_queue *queue);
+bool em__nats_queue_is_idle(const em__nats_queue *queue);
+
+/* Give back what is under way, and take nothing. */
+void em__nats_queue_leave(em__nats_queue *queue);
+void em__nats_queue_free(em__nats_queue *queue);
+
+/* Submit a new call's job.  0 or a negative errno. */
+int em__nats_task_new(em_nats_call *call, const em_nats_run_options *options);
+void em__nats_task_free(em__nats_task *task);
+
+/* What the end of its time is to say, and a cancel. */
+int em__nats_task_lateness(const em__nats_task *task);
+
+bool em__nats_is_stream(const char *name);
+bool em__nats_is_id(const char *id);
+
+/* There is a server, the same or another; there is none any more. */
+void em__nats_durable_attached(em_nats *nats);
+void em__nats_tasks_leave(em_nats *nats);
+void em__nats_tasks_free(em_nats *nats);
 
 /* --- jobs by request --- */
 
@@ -387,9 +425,10 @@ struct em_nats_call {
     unsigned asked; /* how often since we heard of it */
     int status;     /* once it has ended */
     bool error_to_owner, unref, cancelled, ended;
-    bool seen;    /* by the probe */
-    bool known;   /* its server has told where it is asked */
-    char *holder; /* that subject; NULL: all servers are asked */
+    bool seen;           /* by the probe */
+    bool known;          /* its server has told where it is asked */
+    char *holder;        /* that subject; NULL: all servers are asked */
+    em__nats_task *task; /* NULL: it is not durable */
     char subject[];
 };
 

@@ -158,6 +158,8 @@ int em_nats_progress(em_baton *baton, const void *data, size_t size)
 
     if (!baton || !running || running->baton != baton || (!data && size > 0))
         return -EINVAL;
+    if (!running->kind->item)
+        return -ENOTSUP;
     r = may_send(running->service->nats, size);
     if (r < 0)
         return r;

@@ -107,6 +107,36 @@ int em__nats_answer(em_nats *nats, const char *subject, const char *reply,
     return 0;
 }
 
+/* What is sent again until it is answered need not wait here: now, or -EAGAIN.
+ * The message stays the caller's. */
+int em__nats_offer(em_nats *nats, natsMsg *message)
+{
+    size_t costs = cost(natsMsg_GetSubject(message),
+                        (size_t)natsMsg_GetDataLength(message));
+    em_nats *former;
+    natsStatus s;
+
+    if (nats->state >= EM__NATS_ENDING)
+        return -ESHUTDOWN;
+    if (!em__list_empty(&nats->waiting) ||
+        !em__nats_link_is_ready(nats->link) ||
+        is_full(nats, natsMsg_GetSubject(message),
+                (size_t)natsMsg_GetDataLength(message)))
+        return -EAGAIN;
+    nats->queued += costs; /* the hooks may set it to nothing */
+    former = em__nats_enter(nats);
+    s = natsConnection_PublishMsg(nats->nc, message);
+    em__nats_leave(former);
+    if (s != NATS_OK) {
+        nats->queued -= costs < nats->queued ? costs : nats->queued;
+        return em__nats_errno(s);
+    }
+    nats->unsent += costs;
+    if (nats->unsent >= CHUNK)
+        em__nats_flush(nats);
+    return 0;
+}
+
 int em__nats_send(em_nats *nats, const char *subject, const char *reply,
                   const void *data, size_t size)
 {

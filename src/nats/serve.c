@@ -32,6 +32,7 @@ static void free_service(em_nats_service *service)
     em__list_remove(&service->link);
     stop(&service->sub);
     stop(&service->control);
+    em__nats_queue_free(service->queue);
     if (service->free_data)
         service->free_data(service->data);
     free(service);
@@ -39,7 +40,8 @@ static void free_service(em_nats_service *service)
 
 void em__nats_service_left(em_nats_service *service)
 {
-    if (service->unserved && service->count == 0)
+    if (service->unserved && service->count == 0 &&
+        (!service->queue || em__nats_queue_is_idle(service->queue)))
         free_service(service);
 }
 
@@ -69,6 +71,8 @@ void em__nats_leave_services(em_nats *nats)
         stop(&service->control);
         for (job = service->jobs.next; job != &service->jobs; job = job->next)
             em__nats_job_leave(em__container(job, em__nats_job, link));
+        if (service->queue)
+            em__nats_queue_leave(service->queue);
     }
 }
 
@@ -107,8 +111,11 @@ static int listen_for_callers(em_nats_service *service, const char *subject)
 
 static int begin(em_nats_service *service, const em_nats_serve_options *o)
 {
-    int r = em__nats_inbox_open(service->nats);
+    int r;
 
+    if (o->stream)
+        return em__nats_queue_new(service, o);
+    r = em__nats_inbox_open(service->nats);
     if (r < 0)
         return r;
     r = em__nats_subscribe(service->nats, o->subject,
@@ -148,6 +155,7 @@ static int check(em_nats *nats, const em_nats_serve_options *o)
 {
     if (!nats || !o->work || !em__nats_is_subject(o->subject, true) ||
         (o->group && !em__nats_is_subject(o->group, false)) ||
+        (o->stream && (o->group || !em__nats_is_stream(o->stream))) ||
         o->priority < -4 || o->priority > 4)
         return -EINVAL;
     if (nats->pid != getpid())

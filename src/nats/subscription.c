@@ -124,21 +124,33 @@ void em__nats_subscribe_all(em_nats *nats)
     }
 }
 
+static void deliver(em__nats_sub *sub, natsMsg *message)
+{
+    sub->keeps = false;
+    sub->fn(sub, message);
+    if (!sub->keeps)
+        natsMsg_Destroy(message);
+}
+
 /* Only what came by now: nothing comes while this goes on.  To ask before each
  * message would take the subscription's lock twice for it. */
 static void deliver_sub(em__nats_sub *sub)
 {
     uint64_t queued = 0;
     natsMsg *message;
+    natsStatus s;
 
     if (!sub->handle || !sub->fn ||
         natsSubscription_QueuedMsgs(sub->handle, &queued) != NATS_OK)
         return;
     for (; queued > 0 && !sub->gone; queued--) {
-        if (natsSubscription_NextMsg(&message, sub->handle, 0) != NATS_OK)
+        s = natsSubscription_NextMsg(&message, sub->handle, 0);
+        if (s == NATS_OK)
+            deliver(sub, message);
+        else if (s != NATS_NO_RESPONDERS)
             return;
-        sub->fn(sub, message);
-        natsMsg_Destroy(message);
+        else if (sub->unheard)
+            sub->unheard(sub);
     }
 }
 

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* Durable: jobs that servers keep until they are done.
+ *
+ * A stream S of the user's naming is three of JetStream's:
+ *
+ *   S          S.job.<subject>                  a work queue
+ *   S-results  S.result.<client>.<id>.<number>  what came out, for a while
+ *   S-dead     S.dead.<subject>                 what was given up
+ *
+ * A job is stored, pulled, run, its result stored, and then acknowledged: in
+ * that order, each step after the answer to the one before, so that whoever
+ * dies leaves a job that comes again or a result that is there.  A result is
+ * stored by publishing it, and so the client that listens to its own subject
+ * hears it at once; what it missed it asks for.  Both may bring the same one:
+ * a call ends once, and then its number is nobody's.
+ *
+ * To store it is dear, though, and nobody else wants the result of a job whose
+ * id is the call's own.  So that is handed to the caller first, by a subject of
+ * no stream, and only stored if the caller does not say at once that it has it.
+ */
+
+#ifndef NATS_DURABLE_H
+#define NATS_DURABLE_H
+
+#include "nats/jetstream.h"
+
+/* Headers of a job. */
+#define EM__NATS_ID        "Nats-Msg-Id"
+#define EM__NATS_RESULT_TO "Emitter-Result"
+#define EM__NATS_HAND_TO   "Emitter-Hand"
+
+/* Room for a frame's head and the headers, which count as a message's. */
+enum { EM__NATS_AROUND = 1024 };
+
+/* What a caller says who was handed a result: as if a stream had it. */
+#define EM__NATS_HAVE "{\"stream\":\"\"}"
+
+/* --- tasks: the side of the caller --- */
+
+/* Those of a connection. */
+struct em__nats_tasks {
+    em_nats *nats;
+    char *inbox; /* "_INBOX." and the client */
+    const char *client;
+    em__nats_sub *answers;
+    em_source *tick; /* NULL once the loop has gone */
+    bool ticking;
+    em__list list, mailboxes;
+};
+
+/* There are such; and they hear the results of a stream.  0 or a negative
+ * errno. */
+int em__nats_tasks_open(em_nats *nats);
+int em__nats_tasks_listen(em__nats_tasks *tasks, const char *stream);
+
+/* What their subscriptions and their timer call. */
+void em__nats_task_answered(em__nats_sub *sub, natsMsg *message);
+void em__nats_task_unheard(em__nats_sub *sub);
+void em__nats_task_result(em__nats_sub *sub, natsMsg *message);
+void em__nats_tasks_tick(em_source *timer, void *data);
+
+/* A server that is the submitter as well does not hear what it publishes. */
+void em__nats_tasks_hear(em_nats *nats, natsMsg *result);
+
+/* Ask for results, and submit again: the connection is another one. */
+void em__nats_tasks_attached(em_nats *nats);
+
+/* --- queues: the side of a server --- */
+
+typedef struct em__nats_pull {
+    em__nats_queue *queue;
+    em__nats_sub *sub; /* of its own: its messages have the jobs' subjects */
+    char *inbox;
+    unsigned wanted; /* of what it asked for, to come */
+    uint64_t until;  /* when it is certainly over */
+} em__nats_pull;
+
+/* What makes a queue ready, in order. */
+typedef enum em__nats_step {
+    EM__NATS_STEP_JOBS,
+    EM__NATS_STEP_RESULTS,
+    EM__NATS_STEP_DEAD,
+    EM__NATS_STEP_CONSUMER,
+    EM__NATS_STEP_READY
+} em__nats_step;
+
+struct em__nats_queue {
+    em_nats *nats;
+    em_nats_service *service; /* its owner */
+    char *stream, *subject, *consumer;
+    char *inbox; /* where answers come to, up to what they answer */
+    em__nats_sub *answers, *hands; /* two, since libnats tells by which one
+                                      nobody was heard, and not of what */
+    em_source *tick;
+    unsigned replicas, attempts, limit;
+    uint64_t ack_ms, keep_ms, pull_ms;
+
+    em__nats_step step;
+    unsigned round;    /* of asking; answers to former ones are late */
+    uint64_t asked_at; /* for this step */
+    uint64_t unready;  /* since when, or 0 */
+    int told;          /* the error that was told last */
+    em__nats_pull pulls[2];
+
+    em__list deliveries;
+    unsigned count;
+    em__nats_table table; /* of deliveries, by number in their stream */
+
+    unsigned inside; /* callbacks under way that will still use it */
+    bool gone, freed;
+};
+
+/* Ask JetStream; takes subject and body, of which either may be NULL for want
+ * of memory.  What is lost is asked for again. */
+void em__nats_queue_request(em__nats_queue *queue, char *subject,
+                            const char *reply, char *body);
+
+/* Ask for the step that is due, and what came of it. */
+void em__nats_queue_step(em__nats_queue *queue);
+void em__nats_queue_stepped(em__nats_queue *queue, natsMsg *message);
+void em__nats_queue_refused(em__nats_queue *queue, const em__js_answer *answer);
+
+/* Pull as many as there is room for. */
+void em__nats_queue_pull(em__nats_queue *queue);
+
+/* Something of it is not there any more. */
+void em__nats_queue_unready(em__nats_queue *queue);
+
+bool em__nats_queue_is_ending(const em__nats_queue *queue);
+
+/* --- deliveries: a job at a server --- */
+
+typedef struct em__nats_delivery {
+    em__list link;
+    em__nats_node node;
+    em__nats_queue *queue;
+    em__nats_job *job; /* NULL: not yet, or not any more */
+    natsMsg *out;      /* a dead letter or a result, to be stored */
+    natsMsg *letter;   /* the job, until it has become one or the other */
+    unsigned times;    /* that it was delivered */
+    bool dead, buried;
+    uint64_t told_at;  /* that it goes on */
+    uint64_t asked_at; /* to store what goes out */
+    char *ack;
+    const char *result; /* where it is stored; NULL: nobody wants it */
+    const char *hand;   /* where it is handed to its caller; NULL: nowhere */
+    bool handed;        /* so that is what goes out */
+    char id[];
+} em__nats_delivery;
+
+/* It is done, or given back; it goes. */
+void em__nats_delivery_finish(em__nats_delivery *delivery, bool done);
+
+/* What came out, which is then finished when somebody has it. */
+void em__nats_delivery_result(em__nats_delivery *delivery, int status,
+                              const em_nats_bytes *bytes);
+void em__nats_delivery_bury(em__nats_delivery *delivery);
+
+/* Send what goes out again, if that is due or `again`. */
+void em__nats_delivery_remind(em__nats_delivery *delivery, bool again);
+
+void em__nats_deliver_job(em__nats_queue *queue, em__nats_sub *sub,
+                          natsMsg *message);
+void em__nats_delivery_answered(em__nats_queue *queue, uint64_t number,
+                                natsMsg *message);
+
+/* Somebody who was handed a result is not there: store them. */
+void em__nats_deliveries_unheard(em__nats_queue *queue);
+void em__nats_deliveries_tick(em__nats_queue *queue, bool again);
+
+/* Give them back: others may have them at once.  What runs is on its own. */
+void em__nats_deliveries_leave(em__nats_queue *queue);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* JetStream: the words of its protocol that durable jobs speak. */
+
+#ifndef NATS_JETSTREAM_H
+#define NATS_JETSTREAM_H
+
+#include "nats/internal.h"
+
+/* Any string, spelled so that it may be the name of a consumer. */
+int em__js_append_name(em_nats_buffer *buffer, const char *string);
+
+/* Into memory of its own; NULL if there is none. */
+char *em__js_print(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+/* A subject for answers that is nobody else's; as em__js_print. */
+char *em__js_new_inbox(void);
+
+/* A message of a frame.  0 or -ENOMEM. */
+int em__js_new_message(em_nats *nats, const em__nats_frame *frame,
+                       const char *subject, const char *reply, natsMsg **ret);
+
+/* JetStream counts nanoseconds. */
+#define EM__JS_MS 1000000ULL
+
+enum { EM__JS_OTHER_CONFIGURATION = 10058 };
+
+/* Of the API, and of a publish. */
+typedef struct em__js_answer {
+    int error; /* 0, or a negative errno */
+    long code; /* JetStream's own */
+    bool duplicate;
+    char what[128];
+} em__js_answer;
+
+void em__js_read_answer(natsMsg *message, em__js_answer *ret);
+
+/* NULL if there is none; the message's. */
+const char *em__js_header(natsMsg *message, const char *name);
+
+/* Of a message by a server itself, such as 404, 408, 409 or 503; else 0. */
+int em__js_status(natsMsg *message);
+
+/* How many times a message was delivered that is to be acknowledged there, and
+ * its number in its stream; false if that is no such subject. */
+bool em__js_read_ack(const char *ack, unsigned *times, uint64_t *sequence);
+
+#endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/* Task: a durable call: submitted until it is accepted, then waited for.
+ *
+ * A publish that nobody answered is repeated with the same id, which JetStream
+ * stores once (ADR-22 has why a stream may be without a leader for a while).
+ * Then the result comes by a subscription; what came while the connection was
+ * broken, or before a call with a known id was made, is looked for in the
+ * stream: at each new connection, and ever more seldom in between. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nats/durable.h"
+
+enum {
+    TICK_MS = 250,
+    SUBMIT_MS = 500, /* until it is repeated, at first */
+    SUBMIT_MAX_MS = 4000,
+    LOOK_MS = 1000, /* until it is looked for, at first */
+    LOOK_MAX_MS = 30000,
+    LOOKS = 512, /* a tick */
+    MAX_ID = 128
+};
+
+struct em__nats_task {
+    em__list link; /* of tasks->list, in the order of submission */
+    em__nats_tasks *tasks;
+    em_nats_call *call;
+    void (*accepted_fn)(em_nats_call *call, void *data);
+    natsMsg *message; /* NULL once it was accepted */
+    uint64_t asked_at, wait_ms;
+    int refused; /* what JetStream said last, or 0 */
+    char *stream;
+    char id[];
+};
+
+bool em__nats_is_id(const char *id)
+{
+    return em__nats_is_subject(id, false) && !strpbrk(id, ".*>") &&
+           strlen(id) <= MAX_ID;
+}
+
+/* --- the end of a task --- */
+
+void em__nats_task_free(em__nats_task *task)
+{
+    if (!task)
+        return;
+    em__list_remove(&task->link);
+    natsMsg_Destroy(task->message);
+    free(task->stream);
+    free(task);
+}
+
+int em__nats_task_lateness(const em__nats_task *task)
+{
+    return task->message && task->refused ? task->refused : -ETIMEDOUT;
+}
+
+/* --- asking --- */
+
+/* By id and not by client: another process may have submitted it before. */
+static void look(em__nats_task *task)
+{
+    em_nats *nats = task->tasks->nats;
+    char *subject = em__js_print("$JS.API.DIRECT.GET.%s-results", task->stream);
+    char *body = em__js_print("{\"last_by_subj\":\"%s.result.*.%s.*\"}",
+                              task->stream, task->id);
+    char *reply = em__js_print("%s.look.%llu", task->tasks->inbox,
+                               (unsigned long long)task->call->node.key);
+
+    if (subject && body && reply && em_nats_is_connected(nats))
+        (void)em__nats_send(nats, subject, reply, body, strlen(body));
+    free(subject);
+    free(body);
+    free(reply);
+}
+
+static int ask(em__nats_task *task)
+{
+    task->asked_at = em_loop_now(task->tasks->nats->loop);
+    if (task->message)
+        return em__nats_offer(task->tasks->nats, task->message);
+    look(task);
+    return 0;
+}
+
+static void wait_longer(em__nats_task *task)
+{
+    uint64_t most = task->message ? SUBMIT_MAX_MS : LOOK_MAX_MS;
+
+    task->wait_ms = task->wait_ms * 2 < most ? task->wait_ms * 2 : most;
+}
+
+/* Those that nobody has answered, with the list's end left alone: a listener
+ * may submit more. */
+static void ask_again(em__nats_tasks *tasks)
+{
+    uint64_t now = em_loop_now(tasks->nats->loop);
+    int left = LOOKS;
+    em__list *node, *after;
+
+    em__list_each_safe(&tasks->list, node, after) {
+        em__nats_task *task = em__container(node, em__nats_task, link);
+
+        if (task->asked_at + task->wait_ms > now || left-- == 0)
+            continue;
+        if (ask(task) == -EAGAIN)
+            return;
+        wait_longer(task);
+    }
+}
+
+void em__nats_tasks_tick(em_source *timer, void *data)
+{
+    em__nats_tasks *tasks = data;
+
+    tasks->ticking = !em__list_empty(&tasks->list);
+    if (!tasks->ticking)
+        (void)em_source_set_timer(timer, UINT64_MAX, 0);
+    else if (em_nats_is_connected(tasks->nats))
+        ask_again(tasks);
+}
+
+void em__nats_tasks_attached(em_nats *nats)
+{
+    em__nats_tasks *tasks = nats->tasks;
+    em__list *node;
+
+    if (!tasks)
+        return;
+    for (node = tasks->list.next; node != &tasks->list; node = node->next) {
+        em__nats_task *task = em__container(node, em__nats_task, link);
+
+        task->wait_ms = task->message ? SUBMIT_MS : LOOK_MS;
+        task->asked_at = 0;
+    }
+    ask_again(tasks);
+}
+
+/* --- answers --- */
+
+static em_nats_call *find(em_nats *nats, uint64_t number)
+{
+    em__nats_node *node = em__nats_table_first(&nats->calls, number);
+    em_nats_call *call = node ? em__container(node, em_nats_call, node) : NULL;
+
+    return call && call->task ? call : NULL;
+}
+
+static bool is_for_good(int error)
+{
+    return error == -EMSGSIZE || error == -EPERM || error == -EBADMSG;
+}
+
+static void accepted(em__nats_task *task, bool duplicate)
+{
+    natsMsg_Destroy(task->message);
+    task->message = NULL;
+    task->wait_ms = LOOK_MS;
+    if (duplicate) /* it may be done since long */
+        (void)ask(task);
+    if (task->accepted_fn)
+        task->accepted_fn(task->call, task->call->data);
+}
+
+static void on_submitted(em__nats_task *task, natsMsg *message)
+{
+    em__js_answer answer;
+
+    if (!task->message)
+        return;
+    em__js_read_answer(message, &answer);
+    if (answer.error == 0) {
+        accepted(task, answer.duplicate);
+        return;
+    }
+    task->refused = answer.error;
+    if (is_for_good(answer.error))
+        em__nats_call_end(task->call, answer.error, "", 0);
+}
+
+static uint64_t last_number(const char *subject)
+{
+    const char *token = strrchr(subject, '.');
+
+    return token ? strtoull(token + 1, NULL, 10) : 0;
+}
+
+/* Its server may forget it, also if the call has ended meanwhile. */
+static void confirm(em_nats *nats, natsMsg *result)
+{
+    const char *reply = natsMsg_GetReply(result);
+
+    if (em__nats_is_subject(reply, false))
+        (void)em__nats_answer(nats, reply, NULL, EM__NATS_HAVE,
+                              strlen(EM__NATS_HAVE));
+}
+
+void em__nats_task_answered(em__nats_sub *sub, natsMsg *message)
+{
+    em__nats_tasks *tasks = sub->data;
+    em_nats *nats = tasks->nats;
+    const char *subject = natsMsg_GetSubject(message);
+    em_nats_call *call = find(nats, last_number(subject));
+
+    if (strstr(subject, ".hand."))
+        confirm(nats, message);
+    if (!call)
+        return;
+    if (strstr(subject, ".submit."))
+        on_submitted(call->task, message);
+    else if (em__js_status(message) == 0)
+        em__nats_call_answer(nats, call->node.key, message);
+}
+
+/* One of those that are not accepted yet; it is tried again in any case. */
+void em__nats_task_unheard(em__nats_sub *sub)
+{
+    em__nats_tasks *tasks = sub->data;
+    em__list *node;
+
+    for (node = tasks->list.next; node != &tasks->list; node = node->next) {
+        em__nats_task *task = em__container(node, em__nats_task, link);
+
+        if (task->message && !task->refused)
+            task->refused = -EHOSTUNREACH;
+    }
+}
+
+/* A number is never given twice, so a result that comes again finds no call. */
+void em__nats_task_result(em__nats_sub *sub, natsMsg *message)
+{
+    em_nats *nats = sub->nats;
+    em_nats_call *call = find(nats, last_number(natsMsg_GetSubject(message)));
+
+    if (call)
+        em__nats_call_answer(nats, call->node.key, message);
+}
+
+void em__nats_tasks_hear(em_nats *nats, natsMsg *result)
+{
+    const char *subject = natsMsg_GetSubject(result);
+    em_nats_call *call = find(nats, last_number(subject));
+
+    if (call && nats->tasks && strstr(subject, nats->tasks->client))
+        em__nats_call_answer(nats, call->node.key, result);
+}
+
+/* --- the beginning of a task --- */
+
+static int set_headers(natsMsg *message, const char *id, const char *result,
+                       const char *hand)
+{
+    natsStatus s = natsMsgHeader_Set(message, EM__NATS_ID, id);
+
+    if (s == NATS_OK)
+        s = natsMsgHeader_Set(message, EM__NATS_RESULT_TO, result);
+    if (s == NATS_OK && hand)
+        s = natsMsgHeader_Set(message, EM__NATS_HAND_TO, hand);
+    return em__nats_errno(s);
+}
+
+static int make_message(em__nats_task *task, const em_nats_run_options *o)
+{
+    em__nats_tasks *tasks = task->tasks;
+    unsigned long long number = task->call->node.key;
+    char *subject = em__js_print("%s.job.%s", task->stream, o->subject);
+    char *reply = em__js_print("%s.submit.%llu", tasks->inbox, number);
+    char *result = em__js_print("%s.result.%s.%s.%llu", task->stream,
+                                tasks->client, task->id, number);
+    char *hand =
+        o->id ? NULL : em__js_print("%s.hand.%llu", tasks->inbox, number);
+    int r = -ENOMEM;
+
+    if (subject && reply && result && (hand || o->id))
+        r = em__js_new_message(tasks->nats,
+                               &(em__nats_frame){ .kind = EM__NATS_RUN,
+                                                  .data = o->payload,
+                                                  .size = o->payload_size },
+                               subject, reply, &task->message);
+    if (r == 0)
+        r = set_headers(task->message, task->id, result, hand);
+    free(hand);
+    free(subject);
+    free(reply);
+    free(result);
+    return r;
+}
+
+/* One that nobody names is this client's own. */
+static em__nats_task *allocate(em_nats_call *call, const em_nats_run_options *o)
+{
+    em__nats_tasks *tasks = call->nats->tasks;
+    size_t room = strlen(o->id ? o->id : tasks->client) + 24;
+    em__nats_task *task = calloc(1, sizeof(*task) + room);
+
+    if (!task)
+        return NULL;
+    em__list_init(&task->link);
+    task->tasks = tasks;
+    task->call = call;
+    task->accepted_fn = o->accepted;
+    task->wait_ms = SUBMIT_MS;
+    if (o->id)
+        (void)snprintf(task->id, room, "%s", o->id);
+    else
+        (void)snprintf(task->id, room, "%s-%llu", tasks->client,
+                       (unsigned long long)call->node.key);
+    task->stream = strdup(o->stream);
+    return task;
+}
+
+static int submit(em__nats_task *task, const em_nats_run_options *o)
+{
+    em__nats_tasks *tasks = task->tasks;
+    int r = task->stream ? em__nats_tasks_listen(tasks, o->stream) : -ENOMEM;
+
+    if (r == 0)
+        r = make_message(task, o);
+    if (r == 0)
+        r = ask(task);
+    if (r < 0 && r != -EAGAIN)
+        return r;
+    em__list_append(&tasks->list, &task->link);
+    if (!tasks->ticking && tasks->tick)
+        (void)em_source_set_timer(tasks->tick, TICK_MS, TICK_MS);
+    tasks->ticking = true;
+    return 0;
+}
+
+/* Those that wait for a server are not counted: they are not handed to libnats,
+ * which is what the bound is on. */
+static int check(em_nats *nats, const em_nats_run_options *o)
+{
+    size_t largest = atomic_load(&nats->largest);
+
+    if (o->payload_size > largest ||
+        largest - o->payload_size < EM__NATS_AROUND)
+        return -EMSGSIZE;
+    if (nats->queued < nats->limit)
+        return 0;
+    nats->hungry = true;
+    return -EAGAIN;
+}
+
+int em__nats_task_new(em_nats_call *call, const em_nats_run_options *options)
+{
+    int r = check(call->nats, options);
+    em__nats_task *task;
+
+    if (r == 0)
+        r = em__nats_tasks_open(call->nats);
+
+    if (r < 0)
+        return r;
+    task = allocate(call, options);
+    if (!task)
+        return -ENOMEM;
+    r = submit(task, options);
+    if (r < 0) {
+        em__nats_task_free(task);
+        return r;
+    }
+    call->task = task;
+    return 0;
+}
