@@ -23,6 +23,7 @@
 
 static pid_t server;
 static char url[64];
+static char store[64]; /* a directory; empty: no JetStream */
 
 /* Bound: to a port that is free; else connected to that port. */
 static int open_socket(int *port, bool bound)
@@ -54,7 +55,7 @@ static void run_server(int port)
     (void)dup2(null, STDOUT_FILENO);
     (void)dup2(null, STDERR_FILENO);
     (void)execlp("nats-server", "nats-server", "-a", "127.0.0.1", "-p", number,
-                 (char *)NULL);
+                 *store ? "-js" : NULL, "-sd", store, (char *)NULL);
     _exit(127);
 }
 
@@ -79,10 +80,28 @@ int nats_start(const char **ret)
     return 0;
 }
 
+int nats_start_durable(const char **ret)
+{
+    (void)snprintf(store, sizeof(store), "/tmp/emitter-bench-XXXXXX");
+    return mkdtemp(store) ? nats_start(ret) : -errno;
+}
+
+static void remove_store(void)
+{
+    char command[96];
+
+    (void)snprintf(command, sizeof(command), "rm -rf '%s'", store);
+    if (system(command) != 0)
+        (void)fprintf(stderr, "%s is left\n", store);
+    *store = '\0';
+}
+
 void nats_stop(void)
 {
     (void)kill(server, SIGKILL);
     (void)waitpid(server, NULL, 0);
+    if (*store)
+        remove_store();
 }
 
 static const bench_measure measures[] = {
@@ -135,9 +154,40 @@ static bench_implementation callers[] = {
     { 0 },
 };
 
+static const bench_measure job_measures[] = {
+    { "jobs/s", BENCH_RATE, 1 },
+    { "cpu-ns/job", BENCH_CPU, 1 },
+    { 0 },
+};
+
+static const bench_parameter job_parameters[] = {
+    { .name = "64-bytes", .count = 30000 },
+    { 0 },
+};
+
+static bench_implementation keepers[] = {
+    { .name = "libemitter-nats",
+      .role = BENCH_OURS,
+      .setup = nats_durable_em_setup,
+      .run = nats_durable_em_run,
+      .teardown = nats_durable_em_teardown },
+    { .name = "floor-libnats",
+      .role = BENCH_FLOOR,
+      .setup = nats_durable_floor_setup,
+      .run = nats_durable_floor_run,
+      .teardown = nats_durable_floor_teardown },
+    { .name = "floor-libnats-results",
+      .role = BENCH_FLOOR,
+      .setup = nats_durable_results_setup,
+      .run = nats_durable_floor_run,
+      .teardown = nats_durable_floor_teardown },
+    { 0 },
+};
+
 static const bench_subject subjects[] = {
     { "nats-deliver", measures, parameters, deliverers },
     { "nats-baton", round_trips, trips, callers },
+    { "nats-durable", job_measures, job_parameters, keepers },
     { 0 },
 };
 
@@ -149,6 +199,8 @@ int main(int argc, char **argv)
         for (i = deliverers; i->name; i++)
             i->missing = "nats-server";
         for (i = callers; i->name; i++)
+            i->missing = "nats-server";
+        for (i = keepers; i->name; i++)
             i->missing = "nats-server";
     }
     return bench_main(subjects, argc, argv);
