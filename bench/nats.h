@@ -4,6 +4,8 @@
 #ifndef BENCH_NATS_H
 #define BENCH_NATS_H
 
+#include <emitter/nats.h>
+
 #include "bench.h"
 
 enum { NATS_SIZE = 64 }; /* bytes of a message */
@@ -14,6 +16,10 @@ int nats_start(const char **url);
 /* With JetStream, in a directory that goes with it. */
 int nats_start_durable(const char **url);
 void nats_stop(void);
+
+/* Connect to it, and wait for that.  Later errors, too, are left in *error, and
+ * stop the loop. */
+int nats_connect(em_loop *loop, const char *url, int *error, em_nats **ret);
 
 bench_fn nats_em_setup, nats_em_run, nats_em_teardown;
 bench_fn nats_floor_setup, nats_floor_run, nats_floor_teardown;

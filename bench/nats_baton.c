@@ -69,31 +69,6 @@ static int call_all(baton_user *u, unsigned long count)
     return u->error;
 }
 
-static void stop(em_emitter *emitter, void *arg, void *data)
-{
-    baton_user *u = data;
-
-    (void)emitter;
-    if (arg)
-        u->error = ((em_error *)arg)->code;
-    em_loop_stop(u->loop);
-}
-
-static int connect_one(baton_user *u, const char *url, em_nats **ret)
-{
-    int r = em_nats_connect(
-        u->loop,
-        EM_OPTIONS(em_nats_options, .servers = &url, .server_count = 1), ret);
-
-    if (r == 0)
-        r = em_on(em_nats_emitter(*ret), "connect", stop, u);
-    if (r == 0)
-        r = em_on(em_nats_emitter(*ret), "error", stop, u);
-    if (r == 0)
-        (void)em_loop_run(u->loop, EM_RUN_DEFAULT);
-    return r < 0 ? r : u->error;
-}
-
 int nats_baton_setup(bench_run *run)
 {
     baton_user *u = calloc(1, sizeof(*u));
@@ -107,14 +82,14 @@ int nats_baton_setup(bench_run *run)
     if (r == 0)
         r = nats_start(&url);
     if (r == 0)
-        r = connect_one(u, url, &u->server);
+        r = nats_connect(u->loop, url, &u->error, &u->server);
     if (r == 0)
         r = em_nats_serve(
             u->server,
             EM_OPTIONS(em_nats_serve_options, .subject = "bench", .work = work),
             NULL);
     if (r == 0)
-        r = connect_one(u, url, &u->caller);
+        r = nats_connect(u->loop, url, &u->error, &u->caller);
     return r < 0 ? r : call_all(u, 1);
 }
 

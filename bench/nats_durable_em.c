@@ -21,31 +21,6 @@ typedef struct em_user {
     int error;
 } em_user;
 
-static void stop(em_emitter *emitter, void *arg, void *data)
-{
-    em_user *u = data;
-
-    (void)emitter;
-    if (arg)
-        u->error = ((em_error *)arg)->code;
-    em_loop_stop(u->loop);
-}
-
-static int connect_one(em_user *u, const char *url, em_nats **ret)
-{
-    int r = em_nats_connect(
-        u->loop,
-        EM_OPTIONS(em_nats_options, .servers = &url, .server_count = 1), ret);
-
-    if (r == 0)
-        r = em_on(em_nats_emitter(*ret), "connect", stop, u);
-    if (r == 0)
-        r = em_on(em_nats_emitter(*ret), "error", stop, u);
-    if (r == 0)
-        (void)em_loop_run(u->loop, EM_RUN_DEFAULT);
-    return r < 0 ? r : u->error;
-}
-
 static int work(em_baton *baton, void *data)
 {
     em_nats_job *job = data;
@@ -107,9 +82,9 @@ int nats_durable_em_setup(bench_run *b)
     b->state = u;
     r = em_loop_new(NULL, &u->loop);
     if (r == 0)
-        r = connect_one(u, url, &u->in);
+        r = nats_connect(u->loop, url, &u->error, &u->in);
     if (r == 0)
-        r = connect_one(u, url, &u->out);
+        r = nats_connect(u->loop, url, &u->error, &u->out);
     if (r == 0)
         r = em_nats_serve(u->in,
                           EM_OPTIONS(em_nats_serve_options, .subject = "one",

@@ -22,16 +22,6 @@ typedef struct em_user {
     int error;
 } em_user;
 
-static void stop(em_emitter *emitter, void *arg, void *data)
-{
-    em_user *u = data;
-
-    (void)emitter;
-    if (arg)
-        u->error = ((em_error *)arg)->code;
-    em_loop_stop(u->loop);
-}
-
 static void on_event(em_emitter *emitter, void *arg, void *data)
 {
     em_user *u = data;
@@ -47,28 +37,13 @@ static void on_warm(em_emitter *emitter, void *arg, void *data)
     ((em_user *)data)->warm = true;
 }
 
-static int connect_one(em_user *u, const char *url, em_nats **ret)
-{
-    int r = em_nats_connect(
-        u->loop,
-        EM_OPTIONS(em_nats_options, .servers = &url, .server_count = 1), ret);
-
-    if (r == 0)
-        r = em_on(em_nats_emitter(*ret), "connect", stop, u);
-    if (r == 0)
-        r = em_on(em_nats_emitter(*ret), "error", stop, u);
-    if (r == 0)
-        (void)em_loop_run(u->loop, EM_RUN_DEFAULT);
-    return r < 0 ? r : u->error;
-}
-
 static int connect_both(em_user *u)
 {
     const char *url;
     int r = nats_start(&url);
 
     if (r == 0)
-        r = connect_one(u, url, &u->in);
+        r = nats_connect(u->loop, url, &u->error, &u->in);
     if (r == 0)
         r = em_emitter_new(u->loop, &u->from);
     if (r == 0)
@@ -82,7 +57,7 @@ static int connect_both(em_user *u)
     if (r == 0)
         r = em_nats_import(u->in, "warm", u->to, "warm", NULL);
     if (r == 0)
-        r = connect_one(u, url, &u->out);
+        r = nats_connect(u->loop, url, &u->error, &u->out);
     if (r == 0)
         r = em_nats_export(u->out, u->from, "event", "bench", NULL);
     return r;
