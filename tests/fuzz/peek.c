@@ -49,7 +49,7 @@ static one *find(const em__arrival *arrival)
         if (peers[i].fd == arrival->connection.fd)
             return &peers[i];
     }
-    promise(!"an arrival that nobody added");
+    promise(false && "an arrival that nobody added");
     return NULL;
 }
 
