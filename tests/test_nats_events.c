@@ -188,9 +188,12 @@ TEST(hostile_messages_are_errors_and_nothing_worse)
     assert_ok(em_nats_publish(a, "h.%6eewListener", "\001", 1));
     assert_ok(em_nats_publish(a, "h.%0", "\001", 1));
     assert_ok(em_nats_publish(a, "h.%00", "\001", 1));
+    assert_ok(em_nats_publish(a, "h.%65vent", "\001", 1)); /* needs none */
+    assert_ok(em_nats_publish(a, "h.e*vent", "\001", 1));  /* needs one */
     assert_ok(em_nats_publish(a, "h.error", "\001\002\002", 3));
     settle();
-    assert_marks("error -74 error -74 error -74 error -74 error -74");
+    assert_marks("error -74 error -74 error -74 error -74 error -74 error -74 "
+                 "error -74");
     assert_ok(em_nats_publish(a, "h.event", "\001", 1));
     settle();
     assert_marks("event");

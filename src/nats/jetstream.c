@@ -9,6 +9,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,9 +102,15 @@ typedef struct text {
     const char *at, *end;
 } text;
 
+/* strchr would find the 0, too. */
+static bool is_one_of(const char *characters, const text *t)
+{
+    return t->at < t->end && *t->at != '\0' && strchr(characters, *t->at);
+}
+
 static void skip_spaces(text *t)
 {
-    while (t->at < t->end && strchr(" \t\r\n", *t->at))
+    while (is_one_of(" \t\r\n", t))
         t->at++;
 }
 
@@ -126,7 +133,7 @@ static void skip_value(text *t)
             skip_string(t);
             continue;
         }
-        if (depth == 0 && strchr(",}]", *t->at))
+        if (depth == 0 && is_one_of(",}]", t))
             return;
         if (*t->at == '{' || *t->at == '[')
             depth++;
@@ -143,7 +150,7 @@ static bool find_member(text t, const char *name, text *ret)
     const char *key;
     bool same;
 
-    for (skip_spaces(&t); t.at < t.end && strchr("{,", *t.at);) {
+    for (skip_spaces(&t); is_one_of("{,", &t);) {
         t.at++;
         skip_spaces(&t);
         if (t.at == t.end || *t.at != '"')
@@ -218,10 +225,14 @@ static int error_of(long code)
 static void copy_description(text error, char *what, size_t size)
 {
     text d;
+    const char *begin;
 
-    if (!find_member(error, "description", &d) || d.end - d.at < 2)
+    if (!find_member(error, "description", &d) || !is_one_of("\"", &d))
         return;
-    (void)snprintf(what, size, "%.*s", (int)(d.end - d.at - 2), d.at + 1);
+    begin = d.at + 1;
+    skip_string(&d);
+    if (d.at > begin)
+        (void)snprintf(what, size, "%.*s", (int)(d.at - 1 - begin), begin);
 }
 
 void em__js_read_answer(natsMsg *message, em__js_answer *ret)
@@ -254,17 +265,37 @@ const char *em__js_header(natsMsg *message, const char *name)
     return natsMsgHeader_Get(message, name, &value) == NATS_OK ? value : NULL;
 }
 
-/* A message that has a status is the server's own and has no body. */
+/* A message that has a status, three digits, is the server's own and has no
+ * body. */
 int em__js_status(natsMsg *message)
 {
     const char *status = natsMsg_GetDataLength(message) == 0
                              ? em__js_header(message, "Status")
                              : NULL;
 
-    return status ? atoi(status) : 0;
+    return status && strlen(status) == 3 && strspn(status, "0123456789") == 3
+               ? atoi(status)
+               : 0;
 }
 
 /* --- deliveries --- */
+
+/* A number from 1 on, up to the next dot; servers write no other. */
+static bool read_number(const char *token, uint64_t most, uint64_t *ret)
+{
+    uint64_t number = 0, digit;
+
+    if (*token == '0')
+        return false;
+    for (; *token >= '0' && *token <= '9'; token++) {
+        digit = (uint64_t)(*token - '0');
+        if (number > (most - digit) / 10)
+            return false;
+        number = number * 10 + digit;
+    }
+    *ret = number;
+    return *token == '.' && number > 0;
+}
 
 /* $JS.ACK.stream.consumer.times.sequence.…, nine tokens; servers may put a
  * domain and the account before the stream and one token behind all, and newer
@@ -272,7 +303,8 @@ int em__js_status(natsMsg *message)
 bool em__js_read_ack(const char *ack, unsigned *times, uint64_t *sequence)
 {
     const char *tokens[12];
-    size_t count = 0;
+    uint64_t number;
+    size_t count = 0, first;
 
     if (!ack || strncmp(ack, "$JS.ACK.", strlen("$JS.ACK.")) != 0)
         return false;
@@ -282,9 +314,12 @@ bool em__js_read_ack(const char *ack, unsigned *times, uint64_t *sequence)
         if (ack)
             ack++;
     }
-    if (count < 9)
+    if (count < 9 || count == 10)
         return false;
-    *times = (unsigned)strtoul(tokens[count > 9 ? 6 : 4], NULL, 10);
-    *sequence = strtoull(tokens[count > 9 ? 7 : 5], NULL, 10);
+    first = count == 9 ? 4 : 6;
+    if (!read_number(tokens[first], UINT_MAX, &number) ||
+        !read_number(tokens[first + 1], UINT64_MAX, sequence))
+        return false;
+    *times = (unsigned)number;
     return true;
 }

@@ -2,8 +2,8 @@
 /* Subject: what NATS addresses messages by, and event names as tokens of it.
  *
  * Any string is an event name, but a token has neither dots nor wildcards nor
- * spaces: those bytes, and '%', are written as '%' and two hexadecimal digits,
- * and an empty name as '%' alone. */
+ * spaces: those bytes, and '%', are written as '%' and two hexadecimal digits
+ * in upper case, and an empty name as '%' alone. */
 
 #include <config.h>
 
@@ -75,24 +75,36 @@ static int digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* name has room for the token, which is never shorter. */
+/* The byte of an escape, or -1 if it is none, or of one that needs none. */
+static int read_escape(const char *escape)
+{
+    int high = digit(escape[1]), low = high < 0 ? -1 : digit(escape[2]);
+    int byte = high * 16 + low;
+
+    return low < 0 || byte == 0 || is_plain((unsigned char)byte) ? -1 : byte;
+}
+
+/* name has room for the token, which is never shorter.  One spelling a name:
+ * else a name that comes by one subject would go back by another. */
 int em__nats_read_token(const char *token, char *name)
 {
-    int high, low;
+    int byte;
 
+    if (!*token)
+        return -EBADMSG;
     if (strcmp(token, "%") == 0)
         token++;
     for (; *token; token++) {
-        if (*token != '%') {
-            *name++ = *token;
-            continue;
+        byte = (unsigned char)*token;
+        if (byte == '%') {
+            byte = read_escape(token);
+            token += 2;
+        } else if (!is_plain((unsigned char)byte)) {
+            byte = -1;
         }
-        high = digit(token[1]);
-        low = high < 0 ? -1 : digit(token[2]);
-        if (low < 0 || (high == 0 && low == 0))
+        if (byte < 0)
             return -EBADMSG;
-        *name++ = (char)(high * 16 + low);
-        token += 2;
+        *name++ = (char)byte;
     }
     *name = '\0';
     return 0;
