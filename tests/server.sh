@@ -13,7 +13,7 @@ export PATH no_proxy
 temp=$(mktemp -d) || exit 99
 out=$temp/stdout err=$temp/stderr
 server='' client='' failures=0
-trap 'end_server; [ -z "$client" ] || kill "$client"; rm -rf "$temp"' EXIT
+trap end_test EXIT
 trap 'exit 99' HUP INT TERM
 
 # Where a test that is killed cannot stop its server, the system does.
@@ -60,6 +60,13 @@ end_server() {
     kill -KILL "$server" 2>/dev/null
     wait "$server" 2>/dev/null
     server=
+}
+
+# A test that has more to end does so before, by a trap of its own.
+end_test() {
+    end_server
+    [ -z "$client" ] || kill "$client"
+    rm -rf "$temp"
 }
 
 # start_on_a_free_port FUNCTION: calls it, to start a server, with one $port
