@@ -202,77 +202,6 @@ TEST(a_loop_that_is_freed_ends_its_calls)
     (void)nats_CloseAndWait(0);
 }
 
-/* --- without memory --- */
-
-static int begin_without(unsigned long nth)
-{
-    int r;
-
-    fail_allocation(nth);
-    r = em_nats_serve(
-        b, EM_OPTIONS(em_nats_serve_options, .subject = "memory", .work = echo),
-        NULL);
-    if (r == 0)
-        r = em_nats_run(a,
-                        EM_OPTIONS(em_nats_run_options, .subject = "nowhere",
-                                   .after = mark_after, .timeout_ms = 60000),
-                        NULL);
-    return r;
-}
-
-TEST(without_memory_nothing_is_begun_and_nothing_left)
-{
-    unsigned long nth;
-    int r, begun = 0;
-    bool failed;
-
-    begin();
-    assert_ok(em_on(em_nats_emitter(a), "error", note_error, NULL));
-    for (nth = 1; nth < 100; nth++) {
-        r = begin_without(nth);
-        failed = allocation_failed();
-        ck_assert(r == 0 || (failed && r == -ENOMEM));
-        begun += r == 0;
-        if (!failed)
-            break;
-    }
-    ck_assert_uint_lt(nth, 100);
-    run_until_answered(begun);
-    (void)take_marks();
-    finish();
-}
-
-/* Wherever it fails, here or there, the call is answered once. */
-TEST(without_memory_a_call_ends_all_the_same)
-{
-    unsigned long nth;
-    bool failed = true;
-    int i, calls = 0;
-
-    begin();
-    assert_ok(em_on(em_nats_emitter(a), "error", note_error, NULL));
-    assert_ok(em_on(em_nats_emitter(b), "error", note_error, NULL));
-    (void)serve("echo", echo, NULL);
-    for (nth = 1; failed && nth < 200; nth++) {
-        fail_allocation(nth);
-        i = em_nats_run(a,
-                        EM_OPTIONS(em_nats_run_options, .subject = "echo",
-                                   .payload = "x", .payload_size = 1,
-                                   .after = mark_after),
-                        NULL);
-        ck_assert(i == 0 || i == -ENOMEM);
-        calls += i == 0;
-        run_until_answered(calls);
-        failed = allocation_failed();
-        (void)take_marks();
-    }
-    ck_assert(!failed);
-    settle();
-    ck_assert_int_eq(answered, calls);
-    (void)take_marks();
-    finish();
-}
-
 /* --- two loops, each on a thread --- */
 
 typedef struct side {
@@ -361,6 +290,4 @@ NATS_SUITE(
     a_connection_may_be_let_go_in_an_after,
     a_server_that_closes_says_so_to_its_callers,
     a_loop_that_is_freed_ends_its_calls,
-    without_memory_nothing_is_begun_and_nothing_left,
-    without_memory_a_call_ends_all_the_same,
     loops_on_two_threads_call_each_its_own_way);

@@ -4,7 +4,6 @@
 #include <config.h>
 
 #include <errno.h>
-#include <nats/nats.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -15,18 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "nats_pair.h"
 #include "nats_server.h"
+#include "nats_stream.h"
 #include "testing.h"
-
-/* As begin, but the server has JetStream. */
-static void begin_durable(void)
-{
-    assert_ok(em_loop_new(NULL, &loop));
-    server_start("-js", NULL);
-    a = connected();
-    b = connected();
-}
 
 /* --- works --- */
 
@@ -161,32 +151,6 @@ static void run_until_runs(int count)
 {
     while (atomic_load(&runs) < count)
         ck_assert_int_eq(em_loop_run(loop, EM_RUN_ONCE), 1);
-}
-
-/* --- what a stream has --- */
-
-static uint64_t messages_in(const char *stream)
-{
-    natsConnection *nc;
-    jsCtx *js;
-    jsStreamInfo *info;
-    uint64_t count;
-
-    ck_assert_int_eq(natsConnection_ConnectTo(&nc, server_url()), NATS_OK);
-    ck_assert_int_eq(natsConnection_JetStream(&js, nc, NULL), NATS_OK);
-    ck_assert_int_eq(js_GetStreamInfo(&info, js, stream, NULL, NULL), NATS_OK);
-    count = info->State.Msgs;
-    jsStreamInfo_Destroy(info);
-    jsCtx_Destroy(js);
-    natsConnection_Destroy(nc);
-    return count;
-}
-
-/* A message that is acknowledged goes soon. */
-static void run_until_empty(const char *stream)
-{
-    while (messages_in(stream) > 0)
-        (void)em_loop_run(loop, EM_RUN_NOWAIT);
 }
 
 /* --- tests --- */

@@ -65,7 +65,7 @@ bool count_down(atomic_ulong *left)
     return now == 1;
 }
 
-static bool refused(void)
+bool refuse_allocation(void)
 {
     if (!count_down(&allocations_left))
         return false;
@@ -75,7 +75,7 @@ static bool refused(void)
 
 static void *counted_malloc(size_t size)
 {
-    void *block = refused() ? NULL : malloc(size);
+    void *block = refuse_allocation() ? NULL : malloc(size);
 
     if (block) {
         atomic_fetch_add(&blocks, 1);
@@ -86,7 +86,7 @@ static void *counted_malloc(size_t size)
 
 static void *counted_realloc(void *old, size_t size)
 {
-    void *block = refused() ? NULL : realloc(old, size);
+    void *block = refuse_allocation() ? NULL : realloc(old, size);
 
     if (block && !old)
         atomic_fetch_add(&blocks, 1);

@@ -55,6 +55,9 @@ const char *take_marks(void);
 void fail_allocation(unsigned long nth);
 bool allocation_failed(void);
 
+/* For an allocator of one's own: whether it is to fail now. */
+bool refuse_allocation(void);
+
 /* Count down; whether this is the one.  Several may take part. */
 bool count_down(atomic_ulong *left);
 
