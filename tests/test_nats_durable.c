@@ -5,40 +5,13 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "nats_server.h"
-#include "nats_stream.h"
+#include "nats_durable.h"
 #include "testing.h"
 
 /* --- works --- */
-
-static atomic_int runs;
-
-static int echo(em_baton *baton, void *data)
-{
-    em_nats_job *job = data;
-
-    (void)baton;
-    atomic_fetch_add(&runs, 1);
-    return em_nats_append(job->result, job->data, job->size);
-}
-
-static int tell_attempt(em_baton *baton, void *data)
-{
-    em_nats_job *job = data;
-    char digit = (char)('0' + job->attempt);
-
-    (void)baton;
-    return em_nats_append(job->result, &digit, 1);
-}
 
 static int refuse(em_baton *baton, void *data)
 {
@@ -55,13 +28,6 @@ static int take_long(em_baton *baton, void *data)
     return 0;
 }
 
-static int die(em_baton *baton, void *data)
-{
-    (void)baton, (void)data;
-    (void)kill(getpid(), SIGKILL);
-    return 0;
-}
-
 /* Until its baton is cancelled, which the end of its connection does. */
 static int hang(em_baton *baton, void *data)
 {
@@ -72,85 +38,12 @@ static int hang(em_baton *baton, void *data)
     return 0;
 }
 
-static em_nats_service *serve(em_nats *nats, em_work_fn *work, uint64_t ack_ms,
-                              unsigned attempts)
-{
-    em_nats_service *service;
-
-    assert_ok(em_nats_serve(nats,
-                            EM_OPTIONS(em_nats_serve_options, .subject = "job",
-                                       .work = work, .stream = "WORK",
-                                       .ack_ms = ack_ms, .attempts = attempts),
-                            &service));
-    return service;
-}
-
 /* --- calls --- */
-
-static int left; /* calls to wait for */
 
 static void note_accepted(em_nats_call *call, void *data)
 {
     (void)call, (void)data;
     mark("accepted");
-}
-
-static void note_after(em_nats_call *call, int status,
-                       const em_nats_bytes *result, void *data)
-{
-    char text[64];
-
-    (void)call;
-    if (status < 0)
-        (void)snprintf(text, sizeof(text), "%s:%d", (char *)data, status);
-    else
-        (void)snprintf(text, sizeof(text), "%s:%.*s", (char *)data,
-                       (int)result->size, (const char *)result->data);
-    mark(text);
-    if (--left == 0)
-        em_loop_stop(loop);
-}
-
-static em_nats_call *submit(em_nats *nats, const char *id, const char *payload,
-                            char *word)
-{
-    em_nats_call *call;
-
-    assert_ok(em_nats_run(
-        nats,
-        EM_OPTIONS(em_nats_run_options, .subject = "job", .payload = payload,
-                   .payload_size = strlen(payload), .after = note_after,
-                   .data = word, .stream = "WORK", .id = id),
-        &call));
-    left++;
-    return call;
-}
-
-static void stop_accepted(em_nats_call *call, void *data)
-{
-    (void)call, (void)data;
-    em_loop_stop(loop);
-}
-
-/* And until it is accepted. */
-static void submit_for_sure(em_nats *nats, const char *id, const char *payload,
-                            char *word)
-{
-    assert_ok(em_nats_run(
-        nats,
-        EM_OPTIONS(em_nats_run_options, .subject = "job", .payload = payload,
-                   .payload_size = strlen(payload), .after = note_after,
-                   .data = word, .stream = "WORK", .id = id,
-                   .accepted = stop_accepted),
-        NULL));
-    left++;
-    run();
-}
-
-static void run_until_runs(int count)
-{
-    while (atomic_load(&runs) < count)
-        ck_assert_int_eq(em_loop_run(loop, EM_RUN_ONCE), 1);
 }
 
 /* --- tests --- */
@@ -221,69 +114,6 @@ TEST(jobs_of_one_id_are_one_job_and_each_call_gets_its_result)
     finish();
 }
 
-/* A process that serves, until it is killed by what it serves. */
-static pid_t start_victim(void)
-{
-    pid_t pid = fork();
-
-    if (pid != 0)
-        return pid;
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    assert_ok(em_loop_new(NULL, &loop));
-    a = connected();
-    (void)serve(a, die, 1000, 2);
-    run();
-    _exit(1);
-}
-
-static void await_death(pid_t pid)
-{
-    int status;
-
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert(WIFSIGNALED(status));
-}
-
-TEST(a_job_whose_server_is_killed_is_done_by_another)
-{
-    pid_t victim;
-
-    server_start("-js", NULL);
-    victim = start_victim();
-    assert_ok(em_loop_new(NULL, &loop));
-    a = connected();
-    submit_for_sure(a, NULL, "x", "after");
-    await_death(victim);
-    b = connected();
-    (void)serve(b, tell_attempt, 1000, 2);
-    run();
-    assert_marks("after:2");
-    run_until_empty("WORK");
-    finish();
-}
-
-TEST(a_job_that_kills_its_servers_is_given_up_and_kept)
-{
-    pid_t victims[2];
-
-    server_start("-js", NULL);
-    victims[0] = start_victim();
-    victims[1] = start_victim();
-    assert_ok(em_loop_new(NULL, &loop));
-    a = connected();
-    submit_for_sure(a, "killer", "x", "after");
-    await_death(victims[0]);
-    await_death(victims[1]);
-    b = connected();
-    assert_ok(em_on(em_nats_emitter(b), "error", note_error, NULL));
-    (void)serve(b, echo, 1000, 2);
-    run();
-    ck_assert_str_eq(take_marks(), "error -103 after:-103");
-    run_until_empty("WORK");
-    ck_assert_uint_eq(messages_in("WORK-dead"), 1);
-    finish();
-}
-
 TEST(a_work_that_takes_long_is_not_given_to_another)
 {
     begin_durable();
@@ -328,53 +158,6 @@ TEST(who_stops_serving_takes_no_more_but_ends_what_it_has)
     (void)serve(b, echo, 0, 0);
     run();
     assert_marks("second:2");
-    finish();
-}
-
-/* The server is killed with what it has accepted, and comes back. */
-TEST(what_was_accepted_outlives_the_nats_server)
-{
-    begin_durable();
-    em_nats_unserve(serve(b, echo, 0, 0)); /* makes the stream */
-    submit_for_sure(a, NULL, "1", "first");
-    submit_for_sure(a, NULL, "2", "second");
-    server_kill(SIGKILL);
-    run_until(em_nats_emitter(a), "disconnect");
-    server_start("-js", NULL);
-    (void)serve(b, echo, 0, 0);
-    run();
-    ck_assert_int_eq(left, 0);
-    ck_assert_int_eq(atomic_load(&runs), 2);
-    (void)take_marks();
-    finish();
-}
-
-/* The caller comes back later than the server, whose result it missed. */
-TEST(a_result_that_came_while_the_caller_was_away_is_found)
-{
-    const char *url;
-
-    assert_ok(em_loop_new(NULL, &loop));
-    server_start("-js", NULL);
-    url = server_url();
-    assert_ok(
-        em_nats_connect(loop,
-                        EM_OPTIONS(em_nats_options, .servers = &url,
-                                   .server_count = 1, .reconnect_ms = 3000),
-                        &a));
-    run_until(em_nats_emitter(a), "connect");
-    b = connected();
-    em_nats_unserve(serve(b, echo, 0, 0));
-    submit_for_sure(a, NULL, "1", "after");
-    server_kill(SIGKILL);
-    server_start("-js", NULL);
-    run_until(em_nats_emitter(b), "reconnect");
-    (void)serve(b, echo, 0, 0);
-    run_until_runs(1);
-    run_until_empty("WORK");
-    ck_assert(!em_nats_is_connected(a));
-    run();
-    assert_marks("after:1");
     finish();
 }
 
@@ -484,13 +267,9 @@ NATS_SUITE("nats durable",
            one_connection_may_do_its_own_jobs,
            a_status_is_a_result_and_not_tried_again,
            jobs_of_one_id_are_one_job_and_each_call_gets_its_result,
-           a_job_whose_server_is_killed_is_done_by_another,
-           a_job_that_kills_its_servers_is_given_up_and_kept,
            a_work_that_takes_long_is_not_given_to_another,
            a_server_that_leaves_gives_back_what_it_had,
            who_stops_serving_takes_no_more_but_ends_what_it_has,
-           what_was_accepted_outlives_the_nats_server,
-           a_result_that_came_while_the_caller_was_away_is_found,
            a_job_that_nobody_accepts_says_so_when_its_time_is_over,
            a_job_that_is_withdrawn_ends_once,
            many_jobs_come_back_once_each_in_whatever_order,

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* Deaths: of those who do durable jobs, and of the server that keeps them. */
+
+#include <config.h>
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "nats_durable.h"
+#include "nats_server.h"
+#include "testing.h"
+
+static int die(em_baton *baton, void *data)
+{
+    (void)baton, (void)data;
+    (void)kill(getpid(), SIGKILL);
+    return 0;
+}
+
+/* A process that serves, until it is killed by what it serves. */
+static pid_t start_victim(void)
+{
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    assert_ok(em_loop_new(NULL, &loop));
+    a = connected();
+    (void)serve(a, die, 1000, 2);
+    run();
+    _exit(1);
+}
+
+static void await_death(pid_t pid)
+{
+    int status;
+
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFSIGNALED(status));
+}
+
+TEST(a_job_whose_server_is_killed_is_done_by_another)
+{
+    pid_t victim;
+
+    server_start("-js", NULL);
+    victim = start_victim();
+    assert_ok(em_loop_new(NULL, &loop));
+    a = connected();
+    submit_for_sure(a, NULL, "x", "after");
+    await_death(victim);
+    b = connected();
+    (void)serve(b, tell_attempt, 1000, 2);
+    run();
+    assert_marks("after:2");
+    run_until_empty("WORK");
+    finish();
+}
+
+TEST(a_job_that_kills_its_servers_is_given_up_and_kept)
+{
+    pid_t victims[2];
+
+    server_start("-js", NULL);
+    victims[0] = start_victim();
+    victims[1] = start_victim();
+    assert_ok(em_loop_new(NULL, &loop));
+    a = connected();
+    submit_for_sure(a, "killer", "x", "after");
+    await_death(victims[0]);
+    await_death(victims[1]);
+    b = connected();
+    assert_ok(em_on(em_nats_emitter(b), "error", note_error, NULL));
+    (void)serve(b, echo, 1000, 2);
+    run();
+    ck_assert_str_eq(take_marks(), "error -103 after:-103");
+    run_until_empty("WORK");
+    ck_assert_uint_eq(messages_in("WORK-dead"), 1);
+    finish();
+}
+
+/* The server is killed with what it has accepted, and comes back. */
+TEST(what_was_accepted_outlives_the_nats_server)
+{
+    begin_durable();
+    em_nats_unserve(serve(b, echo, 0, 0)); /* makes the stream */
+    submit_for_sure(a, NULL, "1", "first");
+    submit_for_sure(a, NULL, "2", "second");
+    server_kill(SIGKILL);
+    run_until(em_nats_emitter(a), "disconnect");
+    server_start("-js", NULL);
+    (void)serve(b, echo, 0, 0);
+    run();
+    ck_assert_int_eq(left, 0);
+    ck_assert_int_eq(atomic_load(&runs), 2);
+    (void)take_marks();
+    finish();
+}
+
+/* The caller comes back later than the server, whose result it missed. */
+TEST(a_result_that_came_while_the_caller_was_away_is_found)
+{
+    const char *url;
+
+    assert_ok(em_loop_new(NULL, &loop));
+    server_start("-js", NULL);
+    url = server_url();
+    assert_ok(
+        em_nats_connect(loop,
+                        EM_OPTIONS(em_nats_options, .servers = &url,
+                                   .server_count = 1, .reconnect_ms = 3000),
+                        &a));
+    run_until(em_nats_emitter(a), "connect");
+    b = connected();
+    em_nats_unserve(serve(b, echo, 0, 0));
+    submit_for_sure(a, NULL, "1", "after");
+    server_kill(SIGKILL);
+    server_start("-js", NULL);
+    run_until(em_nats_emitter(b), "reconnect");
+    (void)serve(b, echo, 0, 0);
+    run_until_runs(1);
+    run_until_empty("WORK");
+    ck_assert(!em_nats_is_connected(a));
+    run();
+    assert_marks("after:1");
+    finish();
+}
+
+NATS_SUITE("nats_deaths", a_job_whose_server_is_killed_is_done_by_another,
+           a_job_that_kills_its_servers_is_given_up_and_kept,
+           what_was_accepted_outlives_the_nats_server,
+           a_result_that_came_while_the_caller_was_away_is_found);
