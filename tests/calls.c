@@ -135,6 +135,8 @@ WRAP(timerfd_create, (int clock, int flags), (clock, flags));
 #endif
 WRAP(accept4, (int fd, struct sockaddr *peer, socklen_t *size, int flags),
      (fd, peer, size, flags));
+WRAP(bind, (int fd, const struct sockaddr *name, socklen_t size),
+     (fd, name, size));
 WRAP(chdir, (const char *path), (path));
 #ifdef HAVE_CLOSE_RANGE
 WRAP(close_range, (unsigned first, unsigned last, int flags),
@@ -151,6 +153,10 @@ WRAP(getresgid, (gid_t * real, gid_t *effective, gid_t *saved),
 WRAP(getresuid, (uid_t * real, uid_t *effective, uid_t *saved),
      (real, effective, saved));
 #endif
+WRAP(getsockname, (int fd, struct sockaddr *name, socklen_t *size),
+     (fd, name, size));
+WRAP(getsockopt, (int fd, int level, int option, void *value, socklen_t *size),
+     (fd, level, option, value, size));
 WRAP(nice, (int increment), (increment));
 WRAP(open, (const char *path, int flags, mode_t mode), (path, flags, mode));
 #ifdef HAVE_PIDFD_OPEN
@@ -164,6 +170,8 @@ WRAP(poll, (struct pollfd * entries, nfds_t count, int timeout),
 #ifdef __linux__
 WRAP(prctl, (int option, unsigned long argument), (option, argument));
 #endif
+WRAP_AS(ssize_t, recv, (int fd, void *bytes, size_t size, int flags),
+        (fd, bytes, size, flags));
 WRAP_AS(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags),
         (fd, message, flags));
 #ifdef CPU_SET
@@ -177,6 +185,9 @@ WRAP_AS(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags),
 WRAP(setgid, (gid_t gid), (gid));
 WRAP(setgroups, (size_t count, const gid_t *groups), (count, groups));
 WRAP(setrlimit, (int resource, const struct rlimit *limit), (resource, limit));
+WRAP(setsockopt,
+     (int fd, int level, int option, const void *value, socklen_t size),
+     (fd, level, option, value, size));
 WRAP(setuid, (uid_t uid), (uid));
 WRAP(sigaction,
      (int signo, const struct sigaction *action, struct sigaction *former),

@@ -128,20 +128,25 @@ size_t allocations_made(void)
 
 static struct rlimit descriptors;
 
-/* Down to the first number that is not in use.  (poll refuses to look at more
- * descriptors than the limit says, and fcntl to copy one to a number past it.)
- */
-void exhaust_descriptors(void)
+/* Down to the first number that is not in use, but so many.  (poll refuses to
+ * look at more descriptors than the limit says, and fcntl to copy one to a
+ * number past it.) */
+void leave_descriptors(unsigned count)
 {
     struct rlimit limit;
     rlim_t first = 0;
 
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &descriptors), 0);
-    while (fcntl((int)first, F_GETFD) >= 0)
+    while (fcntl((int)first, F_GETFD) >= 0 || count-- > 0)
         first++;
     limit = descriptors;
     limit.rlim_cur = first;
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+void exhaust_descriptors(void)
+{
+    leave_descriptors(0);
 }
 
 void restore_descriptors(void)

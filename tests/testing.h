@@ -80,8 +80,10 @@ void fail_every_call(const char *function, int error);
 /* None in this process from now on. */
 void fail_no_call(void);
 
-/* Leave the process no descriptor to open; and again as it was. */
+/* Leave the process no descriptor to open, or just so many; and again as it
+ * was. */
 void exhaust_descriptors(void);
+void leave_descriptors(unsigned count);
 void restore_descriptors(void);
 
 /* Whether loops are on epoll, and so have a descriptor; each suite runs once on
