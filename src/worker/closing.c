@@ -76,6 +76,14 @@ static void remove_timers(em_cluster *cluster)
     em_source_remove(cluster->patience);
 }
 
+static void forget_arrivals(em__list *arrivals)
+{
+    em__list *node;
+
+    for (node = arrivals->next; node != arrivals; node = node->next)
+        em__container(node, em__arrival, node)->connection.fd = -1;
+}
+
 /* In a worker that was forked the numbers are others' by now. */
 static void forget_descriptors(em_cluster *cluster)
 {
@@ -90,9 +98,9 @@ static void forget_descriptors(em_cluster *cluster)
         member = em__container(node, em__member, node);
         member->handoff.send = member->handoff.back = -1;
     }
-    for (node = cluster->parked.next; node != &cluster->parked;
-         node = node->next)
-        em__container(node, em__arrival, node)->connection.fd = -1;
+    forget_arrivals(&cluster->parked);
+    if (cluster->peeker.timer)
+        forget_arrivals(&cluster->peeker.waiting);
 }
 
 void em_cluster_free(em_cluster *cluster)
