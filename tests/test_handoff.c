@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -255,6 +256,109 @@ TEST(garbage_is_dropped_with_its_descriptors)
     finish();
 }
 
+/* A header as src/worker/handoff.c has it; 1: a connection, 2: a probe. */
+typedef struct header {
+    uint32_t serial;
+    uint16_t kind, peer_len;
+    uint32_t size;
+} header;
+
+static void send_with_fd(const void *bytes, size_t size)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec part = { (void *)bytes, size };
+    struct msghdr message = { .msg_iov = &part,
+                              .msg_iovlen = 1,
+                              .msg_control = control.bytes,
+                              .msg_controllen = sizeof(control.bytes) };
+    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    memset(&control, 0, sizeof(control));
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof(fd));
+    memcpy(CMSG_DATA(head), &fd, sizeof(fd));
+    ck_assert_int_eq(sendmsg(handoff.send, &message, 0), (ssize_t)size);
+    (void)close(fd);
+}
+
+/* Too short; a probe; a longer name than any; and another size than it says. */
+TEST(a_descriptor_that_comes_with_garbage_is_closed)
+{
+    static const header garbage[] = {
+        { 0, 1, 0, 0 },
+        { 0, 2, 0, 0 },
+        { 0, 1, 65535, 0 },
+        { 0, 1, 0, 1 },
+    };
+    size_t i;
+
+    begin();
+    for (i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++) {
+        send_with_fd(&garbage[i], sizeof(header) - (i == 0));
+        ck_assert_int_eq(take(), 0);
+    }
+    put("a");
+    ck_assert_int_eq(take(), 1);
+    finish();
+}
+
+static void set_credentials(int on)
+{
+#ifdef SO_PASSCRED
+    ck_assert_int_eq(
+        setsockopt(worker, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+#else
+    (void)on;
+#endif
+}
+
+/* They take the room of the descriptor, which the kernel then closes. */
+TEST(credentials_that_a_worker_asks_for_cost_it_its_connections)
+{
+    begin();
+    set_credentials(1);
+    put("a");
+    (void)take();
+    set_credentials(0);
+    ck_assert_uint_eq(em__handoff_waiting(&handoff), 0);
+    put("b");
+    ck_assert_int_eq(take(), 1);
+    mark_bytes(&got);
+    assert_marks("b");
+    finish();
+}
+
+TEST(a_queue_that_cannot_be_made_leaves_nothing)
+{
+    unsigned left;
+
+    for (left = 0; left < 3; left++) {
+        leave_descriptors(left);
+        assert_error(-EMFILE, em__handoff_open(&handoff, DATA_MAX, &worker));
+        restore_descriptors();
+        ck_assert_int_eq(handoff.send, -1);
+        ck_assert_int_eq(handoff.back, -1);
+    }
+    fail_call("setsockopt", 1, ENOBUFS);
+    assert_error(-ENOBUFS, em__handoff_open(&handoff, DATA_MAX, &worker));
+    ck_assert(call_failed());
+}
+
+TEST(a_look_at_what_waits_is_made_again_after_a_signal)
+{
+    begin();
+    put("a");
+    fail_call("recv", 1, EINTR);
+    ck_assert_uint_eq(em__handoff_waiting(&handoff), 1);
+    ck_assert(call_failed());
+    finish();
+}
+
 TEST(without_descriptors_a_connection_stays_in_the_queue)
 {
     begin();
@@ -339,6 +443,10 @@ SUITE("handoff", a_connection_arrives_whole,
       a_queue_that_is_closed_closes_what_is_in_it, a_probe_is_taken_unseen,
       the_worker_sees_the_end_of_its_queue,
       garbage_is_dropped_with_its_descriptors,
+      a_descriptor_that_comes_with_garbage_is_closed,
+      credentials_that_a_worker_asks_for_cost_it_its_connections,
+      a_queue_that_cannot_be_made_leaves_nothing,
+      a_look_at_what_waits_is_made_again_after_a_signal,
       without_descriptors_a_connection_stays_in_the_queue,
       large_first_bytes_fit_and_leave_room_for_more,
       no_failure_of_the_system_leaks);

@@ -409,6 +409,32 @@ TEST(a_batch_of_which_nothing_came_is_told_too)
     em__inbox_free(inbox);
 }
 
+/* As no system sends them, but nothing may be left open. */
+TEST(a_third_batch_and_one_that_is_too_large_are_closed)
+{
+    int fds[EM__FRAME_BATCH + 1], kept[2], i;
+    em__inbox *inbox = new_inbox();
+
+    for (i = 0; i < 2; i++) {
+        kept[i] = new_fd();
+        assert_ok(em__inbox_add(inbox, 0, &kept[i], 1, false));
+    }
+    fds[0] = new_fd();
+    assert_error(-EPROTO, em__inbox_add(inbox, 0, fds, 1, false));
+    ck_assert(!is_open(fds[0]));
+    ck_assert(is_open(kept[0]) && is_open(kept[1]));
+    em__inbox_free(inbox);
+    ck_assert(!is_open(kept[0]) && !is_open(kept[1]));
+    inbox = new_inbox();
+    for (i = 0; i <= EM__FRAME_BATCH; i++)
+        fds[i] = new_fd();
+    assert_error(-EPROTO,
+                 em__inbox_add(inbox, 0, fds, EM__FRAME_BATCH + 1, false));
+    for (i = 0; i <= EM__FRAME_BATCH; i++)
+        ck_assert(!is_open(fds[i]));
+    em__inbox_free(inbox);
+}
+
 TEST(a_message_without_memory_is_passed_by)
 {
     em__inbox *inbox;
@@ -490,5 +516,6 @@ SUITE("inbox", every_field_of_a_head_is_looked_at,
       a_truncated_batch_costs_the_messages_whose_descriptors_are_missing,
       data_is_aligned_behind_what_is_passed_by,
       a_batch_of_which_nothing_came_is_told_too,
+      a_third_batch_and_one_that_is_too_large_are_closed,
       a_message_without_memory_is_passed_by,
       whatever_comes_no_descriptor_stays_and_nothing_else_breaks);

@@ -163,6 +163,38 @@ TEST(an_intake_that_finishes_gives_the_rest_first)
     finish_queue();
 }
 
+/* At the first: finish, and so have the others; at the second: close. */
+static void finish_or_close(em__intake *from)
+{
+    static bool finishing;
+
+    if (finishing) {
+        em__intake_close(from);
+        return;
+    }
+    finishing = true;
+    em__intake_finish(from);
+    finishing = false;
+}
+
+static void note_and_finish(em__intake *from, em_connection *connection)
+{
+    note(from, connection);
+    finish_or_close(from);
+}
+
+TEST(an_intake_may_be_closed_while_it_finishes_inside_a_connection)
+{
+    begin_queue(note_and_finish);
+    put("a");
+    put("b");
+    put("c");
+    turn();
+    assert_marks("a b");
+    ck_assert_uint_eq(em__handoff_waiting(&handoff), 1);
+    finish_queue();
+}
+
 TEST(an_intake_takes_many_in_small_portions)
 {
     unsigned count, turns = 0;
@@ -286,6 +318,41 @@ TEST(an_intake_accepts)
     finish_listening();
 }
 
+static void take_and_finish(em__intake *from, em_connection *connection)
+{
+    take(from, connection);
+    finish_or_close(from);
+}
+
+TEST(an_intake_may_be_closed_while_it_finishes_inside_what_it_accepts)
+{
+    begin_listening(take_and_finish);
+    turn();
+    assert_marks("taken taken");
+    ck_assert(em__list_empty(&intake.acceptors));
+    finish_listening();
+}
+
+TEST(an_intake_without_memory_does_not_listen)
+{
+    int listening[EM__SOCKETS_MAX];
+    unsigned long nth;
+    int r = -ENOMEM;
+
+    begin(take);
+    assert_ok(em__address_parse("127.0.0.1:0", &address));
+    ck_assert_int_eq(em__socket_listen(&address, false, listening), 1);
+    for (nth = 1; r == -ENOMEM; nth++) {
+        ck_assert(em__list_empty(&intake.acceptors));
+        fail_allocation(nth);
+        r = em__intake_add_listener(&intake, listening[0], true);
+        (void)allocation_failed();
+    }
+    assert_ok(r);
+    ck_assert_uint_gt(nth, 2);
+    finish();
+}
+
 TEST(an_intake_that_finishes_accepts_the_rest_first)
 {
     begin_listening(take);
@@ -313,8 +380,11 @@ SUITE("intake", an_intake_gives_what_comes,
       an_intake_may_be_closed_by_a_connection,
       an_intake_does_not_keep_the_loop_alive,
       an_intake_that_finishes_gives_the_rest_first,
+      an_intake_may_be_closed_while_it_finishes_inside_a_connection,
       an_intake_takes_many_in_small_portions,
       an_intake_without_descriptors_waits, an_intake_forgets_a_queue_that_ended,
       an_intake_without_memory_takes_nothing, an_intake_accepts,
+      an_intake_may_be_closed_while_it_finishes_inside_what_it_accepts,
+      an_intake_without_memory_does_not_listen,
       an_intake_that_finishes_accepts_the_rest_first,
       an_intake_may_be_closed_by_what_it_accepts);

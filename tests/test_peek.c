@@ -158,6 +158,40 @@ static void tick(em_source *timer, void *data)
     (void)timer, (void)data;
 }
 
+TEST(a_peer_that_cannot_be_read_from_is_dropped)
+{
+    begin();
+    add("x.");
+    fail_call("recv", 1, ECONNRESET);
+    turn();
+    ck_assert(call_failed());
+    assert_marks("");
+    ck_assert_uint_eq(peeker.count, 0);
+    ck_assert(was_closed(ends[1]));
+    (void)close(ends[1]);
+    finish();
+}
+
+TEST(a_read_that_was_in_vain_is_made_again)
+{
+    static const int errors[] = { EAGAIN, EINTR };
+    size_t i;
+
+    begin();
+    for (i = 0; i < 2; i++) {
+        add("x.");
+        fail_call("recv", 1, errors[i]);
+        turn();
+        ck_assert(call_failed());
+        assert_marks("");
+        ck_assert_uint_eq(peeker.count, 1);
+        turn();
+        assert_marks("x.");
+        (void)close(ends[1]);
+    }
+    finish();
+}
+
 TEST(a_peer_that_is_silent_is_dropped_in_time)
 {
     int early, late;
@@ -215,6 +249,20 @@ TEST(a_peeker_may_be_closed_by_a_look)
     finish();
 }
 
+/* The bytes of the connection itself are its caller's, and may go. */
+TEST(an_arrival_has_a_copy_of_what_was_read)
+{
+    char bytes[] = "GET";
+    em_connection connection = { .fd = -1, .data = bytes, .size = 3 };
+    em__arrival *arrival = em__arrival_new(&connection, 0);
+
+    ck_assert_ptr_nonnull(arrival);
+    memset(bytes, 0, sizeof(bytes));
+    ck_assert_uint_eq(arrival->connection.size, 3);
+    ck_assert_mem_eq(arrival->connection.data, "GET", 3);
+    em__arrival_free(arrival);
+}
+
 TEST(a_peeker_without_memory_takes_nothing)
 {
     em_connection connection = { .fd = -1 };
@@ -238,5 +286,8 @@ TEST(a_peeker_without_memory_takes_nothing)
 SUITE("peek", the_first_bytes_are_shown, more_bytes_are_shown_with_those_before,
       one_that_is_refused_is_closed, no_more_bytes_are_read_than_wanted,
       one_that_is_full_must_be_decided, a_peer_that_leaves_is_dropped,
+      a_peer_that_cannot_be_read_from_is_dropped,
+      a_read_that_was_in_vain_is_made_again,
       a_peer_that_is_silent_is_dropped_in_time, too_many_drop_the_oldest,
-      a_peeker_may_be_closed_by_a_look, a_peeker_without_memory_takes_nothing);
+      a_peeker_may_be_closed_by_a_look, an_arrival_has_a_copy_of_what_was_read,
+      a_peeker_without_memory_takes_nothing);

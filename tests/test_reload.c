@@ -4,6 +4,7 @@
 #include <config.h>
 
 #include <limits.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +174,64 @@ TEST(a_reload_may_be_freed_under_way)
     end_cluster();
 }
 
+static void free_cluster(em_emitter *emitter, void *arg, void *data)
+{
+    (void)emitter, (void)arg, (void)data;
+    em_cluster_free(cluster);
+    mark("freed");
+}
+
+TEST(a_reload_that_failed_may_be_freed_by_its_error)
+{
+    em_worker_options worker = { .size = sizeof(worker), .main = fail_later };
+
+    begin(EM_OPTIONS(em_cluster_options, .worker = &worker));
+    assert_ok(
+        em_prepend(em_cluster_emitter(cluster), "error", free_cluster, NULL));
+    assert_ok(em_cluster_reload(cluster));
+    assert_error(0, em_loop_run(main_loop, EM_RUN_DEFAULT));
+    assert_marks("exit 0 freed");
+    end_master();
+}
+
+static sem_t gate;
+
+/* The first of each slot ends only when it is let go. */
+static int linger(em_loop *loop, em_worker *parent, void *data)
+{
+    bool first = is_first(parent);
+    int r = serve(loop, parent, data);
+
+    while (first && sem_wait(&gate) < 0)
+        ;
+    return r;
+}
+
+/* Nobody can kill a thread; that one does not end is an error of its own. */
+TEST(a_reload_goes_on_without_threads_that_do_not_end_in_time)
+{
+    em_worker_options worker = { .size = sizeof(worker),
+                                 .main = linger,
+                                 .thread = true };
+
+    ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
+    begin(EM_OPTIONS(em_cluster_options, .worker = &worker, .drain_ms = 1000,
+                     .route = EM_ROUTE_ROUND_ROBIN));
+    assert_ok(em_cluster_reload(cluster));
+    wait_for("reload", 1);
+    assert_marks("error -110 error -110 reload");
+    ck_assert_int_ge(ask(), 0);
+    ck_assert_int_eq(sem_post(&gate), 0);
+    wait_for("exit", 1);
+    ck_assert_int_eq(sem_post(&gate), 0);
+    wait_for("exit", 1);
+    ck_assert_ptr_nonnull(em_cluster_worker(cluster, 0));
+    ck_assert_ptr_nonnull(em_cluster_worker(cluster, 1));
+    (void)take_marks();
+    end_cluster();
+    (void)sem_destroy(&gate);
+}
+
 TEST(threads_are_reloaded_too)
 {
     em_worker_options worker = { .size = sizeof(worker),
@@ -210,5 +269,7 @@ SUITE("reload", a_reload_replaces_every_worker, no_slot_is_down_during_a_reload,
       a_reload_stops_at_a_worker_that_is_not_ready_in_time,
       a_slot_that_went_down_while_a_reload_failed_is_restarted,
       a_reload_fills_a_slot_that_was_given_up, a_stop_ends_a_reload,
-      a_reload_may_be_freed_under_way, threads_are_reloaded_too,
-      a_reload_that_cannot_begin_changes_nothing);
+      a_reload_may_be_freed_under_way,
+      a_reload_that_failed_may_be_freed_by_its_error,
+      a_reload_goes_on_without_threads_that_do_not_end_in_time,
+      threads_are_reloaded_too, a_reload_that_cannot_begin_changes_nothing);

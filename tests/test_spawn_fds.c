@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "worker/descriptors.h"
 #include "workers.h"
 
 /* --- kept and closed --- */
@@ -84,6 +86,75 @@ TEST(kept_descriptors_live_through_exec_and_others_do_not)
     end_workers();
 }
 
+/* --- out of the way of the standard streams --- */
+
+/* In a child, whose numbers are its own.  0: all is as it should be. */
+static int lift(unsigned left)
+{
+    int kind = left ? FD_CLOEXEC : 0, fd = STDIN_FILENO, r;
+
+    if (fcntl(fd, F_SETFD, 0) < 0)
+        return 1;
+    leave_descriptors(left);
+    r = em__descriptors_lift(&fd);
+    restore_descriptors();
+    if (r != (left ? 0 : -EMFILE))
+        return 2;
+    if ((fd == STDIN_FILENO) != !left || fcntl(fd, F_GETFD) != kind)
+        return 3;
+    return (fcntl(STDIN_FILENO, F_GETFD) >= 0) == !left ? 0 : 4;
+}
+
+static int status_of(int (*fn)(unsigned), unsigned argument)
+{
+    pid_t child = fork();
+    int status;
+
+    if (child == 0)
+        _exit(fn(argument));
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return status;
+}
+
+TEST(a_descriptor_is_lifted_or_stays_where_it_is)
+{
+    int fd = 100;
+
+    assert_ok(em__descriptors_lift(&fd));
+    ck_assert_int_eq(fd, 100);
+    ck_assert_int_eq(status_of(lift, 1), 0);
+    ck_assert_int_eq(status_of(lift, 0), 0);
+}
+
+/* The copies that were made go with the child. */
+static int redirect(unsigned left)
+{
+    const int stdio[] = { STDERR_FILENO + 1, STDERR_FILENO + 1, 0 };
+    int r;
+
+    leave_descriptors(left);
+    r = em__descriptors_redirect(stdio);
+    restore_descriptors();
+    return r == -EMFILE ? 0 : 1;
+}
+
+TEST(streams_that_cannot_be_put_aside_are_told)
+{
+    ck_assert_int_eq(status_of(redirect, 0), 0);
+    ck_assert_int_eq(status_of(redirect, 1), 0);
+}
+
+TEST(what_is_not_open_is_handed_down_as_nothing)
+{
+    const int kept[] = { 9999, fcntl(0, F_DUPFD_CLOEXEC, 100) };
+
+    assert_error(-EBADF, em__descriptors_check(kept, 2));
+    em__descriptors_hand_down(kept, 2);
+    ck_assert_int_eq(fcntl(kept[0], F_GETFD), -1);
+    ck_assert_int_eq(fcntl(kept[1], F_GETFD), 0);
+    (void)close(kept[1]);
+}
+
 /* --- standard streams --- */
 
 static int write_both(em_loop *own, em_worker *parent, void *data)
@@ -152,5 +223,8 @@ TEST(standard_streams_may_change_places)
 
 SUITE("spawn_fds", all_descriptors_but_those_to_keep_are_closed,
       kept_descriptors_live_through_exec_and_others_do_not,
+      a_descriptor_is_lifted_or_stays_where_it_is,
+      streams_that_cannot_be_put_aside_are_told,
+      what_is_not_open_is_handed_down_as_nothing,
       standard_streams_are_what_they_are_told_to_be,
       standard_streams_may_change_places);

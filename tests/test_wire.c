@@ -63,6 +63,20 @@ TEST(only_a_stream_of_the_local_domain_is_taken)
     close_ends();
 }
 
+TEST(a_socket_that_cannot_be_asked_what_it_is_is_refused)
+{
+    static const char *const calls[] = { "getsockopt", "getsockname" };
+    int bare = open_bare_end(LIMIT);
+    size_t i;
+
+    for (i = 0; i < 2; i++) {
+        fail_call(calls[i], 1, ENOBUFS);
+        assert_refused(-ENOBUFS, dup(bare));
+        ck_assert(call_failed());
+    }
+    close_ends();
+}
+
 TEST(a_channel_that_cannot_be_opened_leaves_all_as_it_was)
 {
     em__channel *channel;
@@ -447,6 +461,7 @@ TEST(messages_and_descriptors_go_between_processes)
 }
 
 SUITE("wire", only_a_stream_of_the_local_domain_is_taken,
+      a_socket_that_cannot_be_asked_what_it_is_is_refused,
       a_channel_that_cannot_be_opened_leaves_all_as_it_was,
       both_ends_are_closed_on_exec_whoever_made_them,
       a_receive_that_fails_for_now_is_made_again,
