@@ -338,6 +338,11 @@ TEST(what_parent_and_child_tell_each_other_is_not_lost_to_a_signal)
         assert_error(-ENOENT, TRY(.path = "/nonexistent"));
         ck_assert(failed);
     }
+    for (nth = 1; nth <= 2; nth++) { /* either of them waits */
+        fail_call("recv", nth, EINTR);
+        assert_ok(TRY(.main = rest));
+        ck_assert(failed);
+    }
     for (nth = 1; nth <= 2; nth++) {
         fail_call("dup2", nth, EINTR);
         assert_ok(TRY(.main = rest, .stdio = { 0, 3, 3 }));
