@@ -190,6 +190,41 @@ TEST(a_cluster_may_be_stopped_by_its_route)
     end();
 }
 
+/* Users need not tell the cluster whom they end. */
+TEST(nothing_is_given_to_a_worker_that_users_end)
+{
+    em_route route;
+    int i;
+
+    for (route = EM_ROUTE_ROUND_ROBIN; route <= EM_ROUTE_LEAST_BUSY; route++) {
+        begin_cluster(EM_OPTIONS(em_cluster_options, .route = route));
+        wait_for("ready", 1);
+        assert_ok(
+            em_worker_terminate(em_cluster_worker(cluster, 0), UINT64_MAX));
+        for (i = 0; i < 4; i++)
+            connect_client(&callers[i], NULL, "");
+        for (i = 0; i < 4; i++) {
+            await(&callers[i]);
+            ck_assert(was_answered(&callers[i]));
+        }
+        end();
+    }
+}
+
+/* The kernel may have no room for a watch: then a look in time finds room. */
+TEST(a_full_queue_that_cannot_be_watched_is_looked_at)
+{
+    if (!on_epoll())
+        return;
+    begin_crowded();
+    fail_call("epoll_ctl", 1, ENOSPC);
+    turn();
+    ck_assert(call_failed());
+    kill_slot(0, SIGCONT);
+    ck_assert_uint_eq(await_all(), MANY);
+    end();
+}
+
 /* --- without memory --- */
 
 TEST(what_cannot_be_parked_is_refused_and_the_rest_served)
@@ -286,6 +321,8 @@ SUITE("cluster end", a_stop_refuses_what_does_not_fit_in_a_queue_and_tells,
       a_cluster_that_is_freed_closes_what_is_parked,
       a_cluster_may_be_freed_by_its_route_while_it_stops,
       a_cluster_may_be_stopped_by_its_route,
+      nothing_is_given_to_a_worker_that_users_end,
+      a_full_queue_that_cannot_be_watched_is_looked_at,
       what_cannot_be_parked_is_refused_and_the_rest_served,
       what_cannot_be_peeked_at_is_refused,
       a_worker_that_frees_the_cluster_closes_none_of_its_own_descriptors);

@@ -162,7 +162,56 @@ TEST(every_allocation_of_a_running_cluster_may_fail)
     ck_assert_uint_gt(nth, 3);
 }
 
+/* Those of the cluster when a worker that was forked before becomes ready: it
+ * is replaced, if need be. */
+static void fail_each_allocation_at_ready(em_route route)
+{
+    em_cluster_options options = options_of(route);
+    unsigned long nth;
+    bool reached = true;
+
+    for (nth = 1; reached; nth++) {
+        begin_cluster(&options);
+        fail_allocation(nth);
+        wait_for("ready", 1);
+        reached = allocation_failed();
+        ck_assert_int_ge(ask(), 0);
+        (void)take_marks();
+        end_cluster();
+    }
+}
+
+TEST(every_allocation_when_a_worker_becomes_ready_may_fail)
+{
+    fail_each_allocation_at_ready(EM_ROUTE_KERNEL);
+    fail_each_allocation_at_ready(EM_ROUTE_ROUND_ROBIN);
+}
+
 /* --- descriptors --- */
+
+/* One alone: what it leaves would be enough for a second. */
+static void fail_to_equip(em_route route)
+{
+    em_cluster_options options = options_of(route);
+
+    options.workers = 1;
+    begin_cluster(&options);
+    exhaust_descriptors();
+    wait_for("exit", 1);
+    ck_assert_ptr_null(em_cluster_worker(cluster, 0));
+    restore_descriptors();
+    (void)take_marks();
+    wait_for("ready", 1);
+    ck_assert_int_ge(ask(), 0);
+    (void)take_marks();
+    end_cluster();
+}
+
+TEST(a_worker_that_cannot_be_given_its_sockets_is_replaced)
+{
+    fail_to_equip(EM_ROUTE_KERNEL);
+    fail_to_equip(EM_ROUTE_ROUND_ROBIN);
+}
 
 static void count_shed(em_emitter *emitter, void *arg, void *data)
 {
@@ -213,4 +262,6 @@ TEST(without_descriptors_connections_are_shed)
 SUITE("cluster faults", every_call_may_fail,
       every_allocation_of_a_new_cluster_may_fail,
       every_allocation_of_a_running_cluster_may_fail,
+      every_allocation_when_a_worker_becomes_ready_may_fail,
+      a_worker_that_cannot_be_given_its_sockets_is_replaced,
       without_descriptors_connections_are_shed);
