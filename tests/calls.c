@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -146,6 +147,8 @@ WRAP(dup2, (int from, int to), (from, to));
 WRAP(execve, (const char *path, char *const *argv, char *const *env),
      (path, argv, env));
 WRAP_AS(pid_t, fork, (void), ());
+WRAP(getgrouplist, (const char *user, gid_t gid, gid_t *groups, int *count),
+     (user, gid, groups, count));
 WRAP(getgroups, (int room, gid_t *groups), (room, groups));
 #if defined(HAVE_GETRESUID) || defined(EM_PORTABLE)
 WRAP(getresgid, (gid_t * real, gid_t *effective, gid_t *saved),
@@ -225,15 +228,25 @@ int __wrap_pipe(int *ends)
 
 /* --- calls that return their error --- */
 
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *data);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *data);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *data)
-{
-    int error = injected("pthread_create");
+#define WRAP_TELLING(function, parameters, arguments)       \
+    int __real_##function parameters;                       \
+    int __wrap_##function parameters;                       \
+    int __wrap_##function parameters                        \
+    {                                                       \
+        int error = injected(#function);                    \
+        return error ? error : __real_##function arguments; \
+    }                                                       \
+    typedef int wrap_needs_a_semicolon_##function
 
-    return error ? error
-                 : __real_pthread_create(thread, attributes, start, data);
-}
+WRAP_TELLING(getgrnam_r,
+             (const char *name, struct group *entry, char *buffer, size_t size,
+              struct group **found),
+             (name, entry, buffer, size, found));
+WRAP_TELLING(getpwnam_r,
+             (const char *name, struct passwd *entry, char *buffer, size_t size,
+              struct passwd **found),
+             (name, entry, buffer, size, found));
+WRAP_TELLING(pthread_create,
+             (pthread_t * thread, const pthread_attr_t *attributes,
+              void *(*start)(void *), void *data),
+             (thread, attributes, start, data));

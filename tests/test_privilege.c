@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "worker/privilege.h"
 #include "workers.h"
 
 static bool is_root(void)
@@ -217,20 +218,103 @@ TEST(a_step_that_only_pretends_to_succeed_is_found_out)
     end_workers();
 }
 
-TEST(without_memory_nobody_is_looked_up)
+/* In a child that nobody kills meanwhile; exits with the error. */
+static int error_of_step(const char *call, int error)
+{
+    em__privilege privilege;
+    int status;
+    pid_t child;
+
+    assert_ok(em__privilege_find(&privilege, "nobody", NULL));
+    fail_call(call, 1, error);
+    child = fork();
+    if (child == 0)
+        _exit(-em__privilege_drop(&privilege));
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(call_failed(), "%s", call);
+    ck_assert(WIFEXITED(status));
+    em__privilege_free(&privilege);
+    return WEXITSTATUS(status);
+}
+
+/* What a look says is not told, but that it was not as it should be. */
+TEST(each_step_tells_its_error)
+{
+    static const char *const steps[] = { "setgroups", "setgid", "setuid" };
+    const gid_t ours[] = { 0, 4, 20 };
+    size_t i;
+
+    if (!is_root())
+        return;
+    ck_assert_int_eq(setgroups(3, ours), 0);
+    for (i = 0; i < 3; i++) {
+        ck_assert_int_eq(error_of_step(steps[i], EIO), EIO);
+        ck_assert_int_eq(error_of_step(steps[i], PRETEND), EPERM);
+    }
+    ck_assert_int_eq(error_of_step("getgroups", EIO), EPERM);
+    if (portable())
+        return;
+    ck_assert_int_eq(error_of_step("getresuid", EIO), EPERM);
+    ck_assert_int_eq(error_of_step("getresgid", EIO), EPERM);
+}
+
+static int try_failing(const char *call, int error, const char *user,
+                       const char *group, em_worker_main_fn *main)
+{
+    int r;
+
+    fail_call(call, 1, error);
+    r = try(user, group, main);
+    ck_assert_msg(call_failed(), "%s", call);
+    return r;
+}
+
+/* Some say "no such file" where there is no such name. */
+TEST(a_database_that_fails_is_told)
+{
+    if (!is_root())
+        return;
+    begin_workers();
+    assert_error(-EIO, try_failing("getpwnam_r", EIO, "nobody", NULL, betray));
+    assert_error(-EIO, try_failing("getgrnam_r", EIO, NULL, "daemon", betray));
+    assert_error(-ESRCH,
+                 try_failing("getpwnam_r", ENOENT, "nobody", NULL, betray));
+    end_workers();
+}
+
+TEST(entries_longer_than_the_first_buffer_are_read_in_a_larger_one)
+{
+    if (!is_root())
+        return;
+    begin_workers();
+    assert_ok(try_failing("getpwnam_r", ERANGE, "nobody", NULL, hang));
+    assert_ok(try_failing("getgrnam_r", ERANGE, NULL, "daemon", hang));
+    assert_ok(try_failing("getgrouplist", EINVAL, "nobody", NULL, hang));
+    fail_every_call("getpwnam_r", ERANGE); /* but not without end */
+    assert_error(-ERANGE, try("nobody", NULL, betray));
+    end_workers();
+}
+
+static void look_up_without_memory(const char *user, const char *group)
 {
     unsigned long nth;
     int r = -ENOMEM;
 
-    if (!is_root())
-        return;
-    begin_workers();
     for (nth = 1; r < 0; nth++) {
         assert_error(-ENOMEM, r);
         fail_allocation(nth);
-        r = try("nobody", "daemon", hang);
+        r = try(user, group, hang);
         (void)allocation_failed();
     }
+}
+
+TEST(without_memory_nobody_is_looked_up)
+{
+    if (!is_root())
+        return;
+    begin_workers();
+    look_up_without_memory("nobody", "daemon");
+    look_up_without_memory(NULL, "daemon");
     end_workers();
 }
 
@@ -271,4 +355,6 @@ SUITE("privilege", a_worker_of_nobody_is_nobody_in_nobodys_groups,
       who_is_not_there_is_told,
       a_step_that_fails_ends_the_worker_before_user_code,
       a_step_that_only_pretends_to_succeed_is_found_out,
+      each_step_tells_its_error, a_database_that_fails_is_told,
+      entries_longer_than_the_first_buffer_are_read_in_a_larger_one,
       without_memory_nobody_is_looked_up, who_is_not_root_is_refused);
