@@ -458,6 +458,8 @@ TEST(a_cluster_may_be_freed_by_its_error)
 
 TEST(a_child_may_free_what_it_inherited)
 {
+    struct sockaddr_storage name;
+    socklen_t size = sizeof(name);
     int status;
     pid_t child;
 
@@ -466,7 +468,9 @@ TEST(a_child_may_free_what_it_inherited)
     child = fork();
     if (child == 0) {
         status = em_cluster_stop(cluster) == -ECHILD &&
-                         em_cluster_reload(cluster) == -ECHILD
+                         em_cluster_reload(cluster) == -ECHILD &&
+                         em_cluster_address(cluster, (struct sockaddr *)&name,
+                                            &size) == -ECHILD
                      ? 0
                      : 1;
         em_cluster_free(cluster);

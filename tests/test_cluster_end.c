@@ -225,6 +225,26 @@ TEST(a_full_queue_that_cannot_be_watched_is_looked_at)
     end();
 }
 
+/* Of which the emitter is held, and so its memory. */
+TEST(a_cluster_that_was_freed_refuses_everything)
+{
+    struct sockaddr_storage name;
+    socklen_t size = sizeof(name);
+    em_emitter *emitter;
+
+    BEGIN(.route = EM_ROUTE_ROUND_ROBIN);
+    emitter = em_ref(em_cluster_emitter(cluster));
+    em_cluster_free(cluster);
+    assert_error(-EINVAL, em_cluster_stop(cluster));
+    assert_error(-EINVAL, em_cluster_reload(cluster));
+    assert_error(-EINVAL,
+                 em_cluster_address(cluster, (struct sockaddr *)&name, &size));
+    ck_assert_ptr_null(em_cluster_worker(cluster, 0));
+    em_cluster_free(cluster);
+    em_unref(emitter);
+    end_master();
+}
+
 /* --- without memory --- */
 
 TEST(what_cannot_be_parked_is_refused_and_the_rest_served)
@@ -323,6 +343,7 @@ SUITE("cluster end", a_stop_refuses_what_does_not_fit_in_a_queue_and_tells,
       a_cluster_may_be_stopped_by_its_route,
       nothing_is_given_to_a_worker_that_users_end,
       a_full_queue_that_cannot_be_watched_is_looked_at,
+      a_cluster_that_was_freed_refuses_everything,
       what_cannot_be_parked_is_refused_and_the_rest_served,
       what_cannot_be_peeked_at_is_refused,
       a_worker_that_frees_the_cluster_closes_none_of_its_own_descriptors);
