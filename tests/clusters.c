@@ -21,17 +21,16 @@ tally *shared;
 
 /* --- the server, in the worker --- */
 
-static void answer(em_worker *parent, int fd, const void *data, size_t size)
+static void answer(int slot, int fd, const void *data, size_t size)
 {
     char text[256];
     int length =
-        snprintf(text, sizeof(text), "%d %d %.*s\n", em_worker_slot(parent),
-                 (int)getpid(), (int)size, size ? (const char *)data : "");
+        snprintf(text, sizeof(text), "%d %d %.*s\n", slot, (int)getpid(),
+                 (int)size, size ? (const char *)data : "");
 
     if (send(fd, text, (size_t)length, MSG_NOSIGNAL) == length)
         atomic_fetch_add(&shared->served, 1);
     (void)close(fd);
-    (void)em_worker_done(parent);
 }
 
 static void count(const em_connection *connection)
@@ -49,14 +48,19 @@ static void serve_one(em_emitter *emitter, void *arg, void *data)
 
     (void)emitter;
     count(connection);
-    answer(data, connection->fd, connection->data, connection->size);
+    answer(em_worker_slot(data), connection->fd, connection->data,
+           connection->size);
+    (void)em_worker_done(data);
     connection->fd = -1;
 }
 
 typedef struct held {
     em_worker *parent;
-    int fd;
+    int slot, fd;
 } held;
+
+/* A worker may be a thread. */
+static _Thread_local bool left;
 
 static void answer_held(em_source *source, int fd, unsigned events, void *data)
 {
@@ -64,8 +68,11 @@ static void answer_held(em_source *source, int fd, unsigned events, void *data)
 
     (void)events;
     em_source_remove(source);
-    answer(mine->parent, fd, "", 0);
-    (void)em_worker_post(mine->parent, "", 0, -1);
+    answer(mine->slot, fd, "", 0);
+    if (!left) {
+        (void)em_worker_done(mine->parent);
+        (void)em_worker_post(mine->parent, "", 0, -1);
+    }
     free(mine);
 }
 
@@ -77,7 +84,7 @@ static void hold_one(em_emitter *emitter, void *arg, void *data)
     count(connection);
     if (!mine)
         abort();
-    *mine = (held){ data, connection->fd };
+    *mine = (held){ data, em_worker_slot(data), connection->fd };
     if (em_loop_add_fd(em_emitter_loop(emitter), connection->fd, EM_READABLE,
                        answer_held, mine, NULL) < 0)
         abort();
@@ -93,6 +100,7 @@ static void nothing(em_emitter *emitter, void *arg, void *data)
 static void leave(em_emitter *emitter, void *arg, void *data)
 {
     (void)emitter, (void)arg;
+    left = true;
     em_worker_free(data);
 }
 
@@ -100,6 +108,7 @@ static int work(em_loop *loop, em_worker *parent, em_listener_fn *fn)
 {
     em_emitter *emitter = em_worker_emitter(parent);
 
+    left = false;
     if (em_on(emitter, "connection", fn, parent) < 0 ||
         em_on(emitter, "stop", leave, parent) < 0 ||
         em_on(emitter, "disconnect", nothing, NULL) < 0 ||
