@@ -55,8 +55,8 @@ static void close_queue(em__intake *intake)
     intake->fd = -1;
 }
 
-/* Anything but a want of descriptors ends the queue; what is left in it is the
- * cluster's. */
+/* The other end's end closes the queue, and so does what cannot be tried again
+ * later, as a want of descriptors can; what is left in it is the cluster's. */
 static void stop_taking(em__intake *intake, int error)
 {
     if (error == -EPIPE || em_source_set_events(intake->source, 0) < 0 ||
