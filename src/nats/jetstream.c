@@ -205,7 +205,7 @@ static const struct {
     { 10047, -ENOSPC },       /* insufficient storage resources */
     { 10054, -EMSGSIZE },     /* message size exceeds the maximum */
     { 10059, -ENOENT },       /* stream not found */
-    { 10065, -EEXIST },       /* subjects overlap with an existing stream */
+    { EM__JS_OVERLAP, -EEXIST },
     { 10074, -EHOSTUNREACH }, /* replicas but no cluster */
     { 10076, -EPERM },        /* not enabled */
     { 10077, -ENOSPC },       /* the store failed */

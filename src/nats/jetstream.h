@@ -23,7 +23,10 @@ int em__js_new_message(em_nats *nats, const em__nats_frame *frame,
 /* JetStream counts nanoseconds. */
 #define EM__JS_MS 1000000ULL
 
-enum { EM__JS_OTHER_CONFIGURATION = 10058 };
+enum {
+    EM__JS_OTHER_CONFIGURATION = 10058,
+    EM__JS_OVERLAP = 10065 /* subjects overlap with an existing stream */
+};
 
 /* Of the API, and of a publish. */
 typedef struct em__js_answer {

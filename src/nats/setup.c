@@ -85,10 +85,12 @@ void em__nats_queue_step(em__nats_queue *q)
     free(reply);
 }
 
-/* A cluster that elects a leader refuses for a while. */
+/* A cluster that elects a leader refuses for a while, and so does a server that
+ * is making the very stream for somebody else. */
 void em__nats_queue_refused(em__nats_queue *q, const em__js_answer *answer)
 {
-    bool passes = answer->error == -EAGAIN || answer->error == -EHOSTUNREACH;
+    bool passes = answer->error == -EAGAIN || answer->error == -EHOSTUNREACH ||
+                  answer->code == EM__JS_OVERLAP;
 
     if (q->told == answer->error || em__nats_queue_is_ending(q) ||
         (passes && now(q) - q->unready < PATIENCE_MS))
