@@ -23,7 +23,7 @@ static struct {
           { &all.groups, &all.groups } };
 
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-static int fork_error;
+static atomic_int fork_error; /* for helgrind, which does not know "once" */
 
 static void forget_all(void)
 {
@@ -34,14 +34,17 @@ static void forget_all(void)
 
 static void watch_forks(void)
 {
-    fork_error = -pthread_atfork(NULL, NULL, forget_all);
+    atomic_store(&fork_error, -pthread_atfork(NULL, NULL, forget_all));
 }
 
 static int watch(em__list *list, em__list *node)
 {
+    int r;
+
     (void)pthread_once(&fork_once, watch_forks);
-    if (fork_error < 0)
-        return fork_error;
+    r = atomic_load(&fork_error);
+    if (r < 0)
+        return r;
     (void)pthread_mutex_lock(&all.lock);
     em__list_append(list, node);
     (void)pthread_mutex_unlock(&all.lock);
