@@ -333,8 +333,8 @@ TEST(credentials_that_a_worker_asks_for_cost_it_its_connections)
     finish();
 }
 
-/* Valgrind keeps to the limit in the system's place, and calls what is past it
- * not open. */
+/* Valgrind keeps to the limit in the system's place, and may call what is past
+ * it not open. */
 TEST(a_queue_that_cannot_be_made_leaves_nothing)
 {
     unsigned left;
@@ -344,7 +344,7 @@ TEST(a_queue_that_cannot_be_made_leaves_nothing)
         leave_descriptors(left);
         r = em__handoff_open(&handoff, DATA_MAX, &worker);
         restore_descriptors();
-        if (r != -EBADF)
+        if (r != -EBADF || !under_valgrind())
             assert_error(-EMFILE, r);
         ck_assert_int_eq(handoff.send, -1);
         ck_assert_int_eq(handoff.back, -1);

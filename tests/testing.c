@@ -292,6 +292,13 @@ bool portable(void)
 #endif
 }
 
+bool under_valgrind(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+
+    return preloaded && strstr(preloaded, "vgpreload");
+}
+
 bool emulated(void)
 {
     const char *emulator = getenv("EMITTER_TESTS_EMULATED");

@@ -94,6 +94,10 @@ bool on_epoll(void);
  * calls that only Linux has, and cannot be seen to fail in them. */
 bool portable(void);
 
+/* Whether valgrind runs this, which has no pidfds, and its own view of the
+ * limit of descriptors.  What it puts into each program tells. */
+bool under_valgrind(void);
+
 /* Whether a user-mode emulator runs this, as scripts/cross says. */
 bool emulated(void);
 
