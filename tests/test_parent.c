@@ -67,7 +67,7 @@ TEST(a_worker_has_one_parent)
 {
     begin_workers();
     ck_assert_str_eq(answer_of(ask_again, NULL), "0 1 1 1 1 -1 0");
-    if (!on_valgrind())
+    if (!under_valgrind())
         ck_assert_str_eq(answer(NULL), "0 1 1 1 1 -1 0");
     end_workers();
 }

@@ -111,7 +111,7 @@ TEST(an_executed_worker_is_who_it_was_told_to_be)
 {
     const struct passwd *nobody = getpwnam("nobody");
 
-    if (!is_root() || on_valgrind())
+    if (!is_root() || under_valgrind())
         return;
     begin_workers();
     ck_assert_str_eq(answer(EM_OPTIONS(em_worker_options, .user = "nobody")),

@@ -60,7 +60,7 @@ TEST(this_program_again_finds_its_end_of_the_channel)
     static char *const env[] = { "ROLE=echo", NULL };
     em_worker *worker;
 
-    if (on_valgrind())
+    if (under_valgrind())
         return;
     begin_workers();
     worker = spawn(EM_OPTIONS(em_worker_options, .env = env));
@@ -77,7 +77,7 @@ TEST(null_options_are_this_program_with_its_environment)
 {
     em_worker *worker;
 
-    if (on_valgrind())
+    if (under_valgrind())
         return;
     begin_workers();
     ck_assert_int_eq(setenv("ROLE", "echo", 1), 0);
@@ -97,7 +97,7 @@ TEST(arguments_are_those_given_or_its_own)
     char own[1024];
     FILE *file;
 
-    if (on_valgrind())
+    if (under_valgrind())
         return;
     file = fopen("/proc/self/cmdline", "re");
     ck_assert_ptr_nonnull(file);
@@ -119,7 +119,7 @@ TEST(the_environment_is_the_one_given_and_the_badge)
     static char *const env[] = { "ROLE=environment", "EMITTER_WORKER=1 2 3 4",
                                  "OTHER=other", NULL };
 
-    if (on_valgrind())
+    if (under_valgrind())
         return;
     begin_workers();
     ck_assert_str_eq(answer(EM_OPTIONS(em_worker_options, .env = env)),
@@ -148,7 +148,7 @@ TEST(a_program_without_standard_streams_has_workers_too)
     em_worker *worker;
     int i;
 
-    if (on_valgrind())
+    if (under_valgrind())
         return;
     for (i = 0; i < 3; i++)
         saved[i] = fcntl(i, F_DUPFD_CLOEXEC, 100);

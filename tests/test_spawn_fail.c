@@ -181,7 +181,7 @@ TEST(a_worker_that_cannot_make_its_loop_is_told)
 {
     const em_limit few = { RLIMIT_NOFILE, 4, 4 };
 
-    if (on_valgrind()) /* which has limits of its own */
+    if (under_valgrind()) /* which has limits of its own */
         return;
     begin_workers();
     assert_error(-EMFILE,
@@ -200,7 +200,7 @@ TEST(a_process_at_its_limit_of_descriptors_is_told)
     rlim_t count;
     int r = -EMFILE;
 
-    if (on_valgrind())
+    if (under_valgrind())
         return;
     begin_workers();
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -390,7 +390,7 @@ TEST(a_thousand_workers_that_are_killed_leave_nothing)
     int i;
 
     begin_workers();
-    for (i = 0; i < (on_valgrind() ? SLOW_CYCLES : CYCLES); i++) {
+    for (i = 0; i < (under_valgrind() ? SLOW_CYCLES : CYCLES); i++) {
         assert_ok(em_worker_spawn(
             master, EM_OPTIONS(em_worker_options, .main = rest), &worker));
         ck_assert_int_eq(kill(em_worker_pid(worker), SIGKILL), 0);

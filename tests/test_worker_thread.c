@@ -300,7 +300,7 @@ TEST(a_forked_child_has_no_such_thread_to_wait_for)
     int status;
     pid_t pid;
 
-    if (on_valgrind())
+    if (under_valgrind())
         return;
     begin_workers();
     worker = spawn_thread(echo, NULL);

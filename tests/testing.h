@@ -95,7 +95,9 @@ bool on_epoll(void);
 bool portable(void);
 
 /* Whether valgrind runs this, which has no pidfds, and its own view of the
- * limit of descriptors.  What it puts into each program tells. */
+ * limit of descriptors.  Up to 3.19 it executes itself for a program that
+ * executes itself, and in a forked child it takes the memory of other threads
+ * for lost.  What it puts into each program tells. */
 bool under_valgrind(void);
 
 /* Whether a user-mode emulator runs this, as scripts/cross says. */

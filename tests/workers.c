@@ -157,13 +157,6 @@ const char *answer_of(em_worker_main_fn *main, void *data)
     return answer(EM_OPTIONS(em_worker_options, .main = main, .data = data));
 }
 
-bool on_valgrind(void)
-{
-    const char *preloaded = getenv("LD_PRELOAD");
-
-    return preloaded && strstr(preloaded, "vgpreload");
-}
-
 /* --- in a worker --- */
 
 void say(em_worker *parent, const char *format, ...)

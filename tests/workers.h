@@ -31,10 +31,6 @@ void run_until(em_worker *worker, const char *event);
 const char *answer(const em_worker_options *options);
 const char *answer_of(em_worker_main_fn *main, void *data);
 
-/* Valgrind up to 3.19 executes itself for a program that executes itself, and
- * in a forked child it takes the memory of other threads for lost. */
-bool on_valgrind(void);
-
 /* In a worker, which must not use Check's assertions: what they write to is
  * closed there, and its number may be another's. */
 void say(em_worker *parent, const char *format, ...)
