@@ -366,6 +366,30 @@ TEST(a_worker_that_does_not_drain_in_time_is_killed)
     end_cluster();
 }
 
+static void free_it(em_emitter *emitter, void *how, void *worker)
+{
+    (void)emitter, (void)how;
+    em_worker_free(worker);
+}
+
+/* The cluster has it still, and would free it again. */
+TEST(a_worker_that_users_free_is_replaced_all_the_same)
+{
+    em_worker_options deaf = { .size = sizeof(deaf), .main = ignore_stop };
+    em_worker *worker;
+
+    begin_cluster(
+        EM_OPTIONS(em_cluster_options, .worker = &deaf, .workers = 1));
+    wait_for("ready", 1);
+    worker = em_cluster_worker(cluster, 0);
+    assert_ok(em_on(em_worker_emitter(worker), "exit", free_it, worker));
+    em_worker_free(worker);
+    em_worker_free(worker);
+    wait_for("ready", 1);
+    assert_marks("ready killed 0 wanted ready");
+    end_cluster();
+}
+
 TEST(a_cluster_may_stop_before_it_is_ready)
 {
     begin_cluster(NULL);
@@ -522,6 +546,7 @@ SUITE("cluster", options_that_make_no_sense_are_refused,
       a_stopped_cluster_ends_the_loop,
       connections_that_were_made_before_a_stop_are_served,
       a_worker_that_does_not_drain_in_time_is_killed,
+      a_worker_that_users_free_is_replaced_all_the_same,
       a_cluster_may_stop_before_it_is_ready, a_cluster_may_be_freed_at_any_time,
       the_loop_frees_its_clusters, the_emitter_may_be_held_longer,
       a_cluster_may_be_freed_by_its_listeners,

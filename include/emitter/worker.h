@@ -141,8 +141,10 @@ int em_worker_terminate(em_worker *worker, uint64_t grace_ms);
 /* Let go of a worker, with no further event: a live process is killed and
  * reaped, a thread is asked to stop and waited for.  At the parent end: wait
  * until all that was posted went out, or the parent is gone, and close the
- * channel.  Legal inside every listener.  NULL is ignored.  em_loop_free does
- * it to all workers of the loop, their emitters may be held longer. */
+ * channel.  A worker of a cluster is terminated without grace instead, and the
+ * cluster frees it.  Legal inside every listener.  NULL is ignored.
+ * em_loop_free does it to all workers of the loop, their emitters may be held
+ * longer. */
 void em_worker_free(em_worker *worker);
 
 /* The process that the worker is or runs in, also at the parent end and after

@@ -70,6 +70,7 @@ struct em_worker {
 int em__worker_new(em_loop *loop, const em__worker_kind *kind, int fd,
                    size_t limit, em_worker **ret);
 void em__worker_drop(em_worker *worker); /* one that nobody has seen yet */
+void em__worker_free(em_worker *worker); /* one with hooks, too */
 
 /* Around whatever may call a listener and then uses the worker again. */
 void em__worker_enter(em_worker *worker);

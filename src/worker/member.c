@@ -30,7 +30,7 @@ static void forget(em__member *member)
 void em__member_free(em__member *member)
 {
     forget(member);
-    em_worker_free(member->worker);
+    em__worker_free(member->worker);
     em__free(member);
 }
 
@@ -106,7 +106,7 @@ static void ended(em__member *member, em_exit *how)
     forget(member);
     em__free(member);
     (void)em__cluster_emit(cluster, "exit", how);
-    em_worker_free(worker);
+    em__worker_free(worker);
     if (!cluster->freed)
         go_on_without(role, how->wanted);
 }

@@ -157,7 +157,7 @@ static const em__channel_calls calls = { receive, drained, lost, closed };
 
 static void leave_loop(em__guest *guest)
 {
-    em_worker_free(em__container(guest, em_worker, guest));
+    em__worker_free(em__container(guest, em_worker, guest));
 }
 
 int em__worker_new(em_loop *loop, const em__worker_kind *kind, int fd,
@@ -201,9 +201,9 @@ void em__worker_drop(em_worker *worker)
     em_unref(&worker->emitter);
 }
 
-void em_worker_free(em_worker *worker)
+void em__worker_free(em_worker *worker)
 {
-    if (!worker || worker->freed)
+    if (worker->freed)
         return;
     part(worker);
     if (em__loop_is_forked(worker->loop)) {
@@ -213,6 +213,15 @@ void em_worker_free(em_worker *worker)
         worker->kind->finish(worker);
     }
     em__worker_drop(worker);
+}
+
+/* One that has a keeper goes when the keeper has heard of its end. */
+void em_worker_free(em_worker *worker)
+{
+    if (worker && worker->hooks)
+        (void)em_worker_terminate(worker, 0);
+    else if (worker)
+        em__worker_free(worker);
 }
 
 /* --- what users ask for --- */
