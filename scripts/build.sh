@@ -4,6 +4,7 @@
 # test and count, in a folder below build/.
 
 jobs=$(nproc 2>/dev/null || echo 2)
+tests=$((2 * jobs)) # at a time: they wait more than they compute
 
 # Not what a make that calls us told its own jobs.
 unset MAKEFLAGS MFLAGS MAKELEVEL
@@ -56,7 +57,7 @@ check() {
     local folder=build/$1 seconds=$2 status=0
     shift 2
     find "$folder" -name '*.trs' -delete
-    timeout -k 10 "$seconds" make -C "$folder" -j "$jobs" "$@" \
+    timeout -k 10 "$seconds" make -C "$folder" -j "$tests" "$@" \
         >"$folder/check.log" 2>&1 &
     # shellcheck disable=SC2064 # this process, now
     trap "kill $!; exit 130" INT TERM

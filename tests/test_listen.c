@@ -502,8 +502,8 @@ static void count(em_emitter *e, void *arg, void *data)
 
 TEST(a_million_listeners_can_be_removed_by_their_handles)
 {
-    enum { MANY = 1000000 };
-    em_listener **listeners = malloc(MANY * sizeof(em_listener *));
+    int many = (int)enough(1000000);
+    em_listener **listeners = malloc((size_t)many * sizeof(em_listener *));
     long calls = 0;
     em_emitter e;
     int i;
@@ -511,18 +511,18 @@ TEST(a_million_listeners_can_be_removed_by_their_handles)
     ck_assert_ptr_nonnull(listeners);
     em_emitter_init(&e, NULL, NULL);
     em_set_max_listeners(&e, 0);
-    for (i = 0; i < MANY; i++)
+    for (i = 0; i < many; i++)
         assert_ok(em_listen(&e, "data",
                             EM_OPTIONS(em_listen_options, .fn = count,
                                        .data = &calls, .prepend = i % 3 == 0),
                             &listeners[i]));
     ck_assert(em_emit(&e, "data", NULL));
-    ck_assert_int_eq(calls, MANY);
-    for (i = 1; i < MANY; i += 2)
+    ck_assert_int_eq(calls, many);
+    for (i = 1; i < many; i += 2)
         em_listener_remove(listeners[i]);
     ck_assert(em_emit(&e, "data", NULL));
-    ck_assert_int_eq(calls, MANY + MANY / 2);
-    for (i = 0; i < MANY; i += 2)
+    ck_assert_int_eq(calls, many + many / 2);
+    for (i = 0; i < many; i += 2)
         em_listener_remove(listeners[i]);
     ck_assert(!em_emit(&e, "data", NULL));
     em_unref(&e);

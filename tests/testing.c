@@ -299,6 +299,11 @@ bool under_valgrind(void)
     return preloaded && strstr(preloaded, "vgpreload");
 }
 
+size_t enough(size_t count)
+{
+    return under_valgrind() ? count / 16 : count;
+}
+
 bool emulated(void)
 {
     const char *emulator = getenv("EMITTER_TESTS_EMULATED");

@@ -100,6 +100,10 @@ bool portable(void);
  * for lost.  What it puts into each program tells. */
 bool under_valgrind(void);
 
+/* Of very many, a multiple of 16, how many are enough: under valgrind, where
+ * each takes some fifty times as long, a sixteenth. */
+size_t enough(size_t count);
+
 /* Whether a user-mode emulator runs this, as scripts/cross says. */
 bool emulated(void);
 
