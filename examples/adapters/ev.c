@@ -32,8 +32,10 @@ int main(void)
 
     if (!loop || !ev || em_attach_ev(loop, ev) < 0 ||
         em_loop_add_timer(loop, 10, 0, tick, "ten ms", NULL) < 0 ||
-        em_baton_run(loop, work, after, &count) < 0)
+        em_baton_run(loop, work, after, &count) < 0) {
+        (void)fprintf(stderr, "ev: the loops cannot begin\n");
         return 1;
+    }
     (void)ev_run(ev, 0); /* until nothing of ours is alive */
     em_loop_free(loop);
     ev_loop_destroy(ev);

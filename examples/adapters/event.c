@@ -32,8 +32,10 @@ int main(void)
 
     if (!loop || !base || em_attach_event(loop, base) < 0 ||
         em_loop_add_timer(loop, 10, 0, tick, "ten ms", NULL) < 0 ||
-        em_baton_run(loop, work, after, &count) < 0)
+        em_baton_run(loop, work, after, &count) < 0) {
+        (void)fprintf(stderr, "event: the loops cannot begin\n");
         return 1;
+    }
     (void)event_base_dispatch(base); /* until nothing of ours is alive */
     em_loop_free(loop);
     event_base_free(base);

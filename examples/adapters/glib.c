@@ -41,8 +41,10 @@ int main(void)
     if (!loop || em_attach_glib(loop, NULL) < 0 ||
         em_loop_add_timer(loop, 10, 0, tick, "ten ms", NULL) < 0 ||
         em_baton_run(loop, work, after, &count) < 0 ||
-        em_loop_set_alive_hook(loop, quit, glib) < 0)
+        em_loop_set_alive_hook(loop, quit, glib) < 0) {
+        (void)fprintf(stderr, "glib: the loops cannot begin\n");
         return 1;
+    }
     g_main_loop_run(glib);
     em_loop_free(loop);
     g_main_loop_unref(glib);

@@ -43,8 +43,10 @@ int main(void)
         em_attach_sd_event(loop, event) < 0 ||
         em_loop_add_timer(loop, 10, 0, tick, "ten ms", NULL) < 0 ||
         em_baton_run(loop, work, after, &count) < 0 ||
-        em_loop_set_alive_hook(loop, quit, event) < 0)
+        em_loop_set_alive_hook(loop, quit, event) < 0) {
+        (void)fprintf(stderr, "sd-event: the loops cannot begin\n");
         return 1;
+    }
     r = sd_event_loop(event);
     em_loop_free(loop);
     (void)sd_event_unref(event);

@@ -32,8 +32,10 @@ int main(void)
 
     if (!loop || em_attach_uv(loop, uv) < 0 ||
         em_loop_add_timer(loop, 10, 0, tick, "ten ms", NULL) < 0 ||
-        em_baton_run(loop, work, after, &count) < 0)
+        em_baton_run(loop, work, after, &count) < 0) {
+        (void)fprintf(stderr, "uv: the loops cannot begin\n");
         return 1;
+    }
     (void)uv_run(uv, UV_RUN_DEFAULT); /* until nothing of ours is alive */
     em_loop_free(loop);
     (void)uv_run(uv, UV_RUN_DEFAULT); /* libuv closes its handle */

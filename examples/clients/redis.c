@@ -164,8 +164,10 @@ int main(int argc, char **argv)
         return 2;
     }
     if (!p.loop || signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
-        setvbuf(stdout, NULL, _IOLBF, 0) != 0)
+        setvbuf(stdout, NULL, _IOLBF, 0) != 0) {
+        (void)fprintf(stderr, "redis: no loop, or no output\n");
         return EXIT_FAILURE;
+    }
     p.news = dial(&p, host, port, path);
     p.store = dial(&p, host, port, path);
     if (p.news)

@@ -351,8 +351,10 @@ void connection_start(struct server *server, em_connection *arrival)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
 
-    if (!connection)
-        return; /* who emitted it closes it */
+    if (!connection) {
+        server_closed(server); /* who emitted it closes it */
+        return;
+    }
     connection->server = server;
     connection->fd = arrival->fd;
     connection->phase = PHASE_HEAD;

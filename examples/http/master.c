@@ -234,7 +234,7 @@ static int prepare_descriptors(struct master *master)
 
     master->keep = calloc(count + 1, sizeof(*master->keep));
     if (!master->keep)
-        return -ENOMEM;
+        return complain("start", -ENOMEM);
     if (count > 0) {
         r = listener_open(options->ports, count, master->keep);
         if (r < 0)
@@ -333,7 +333,7 @@ static int start(struct master *master)
     int r = prepare(master);
 
     if (r == 0)
-        r = em_loop_new(NULL, &master->loop);
+        r = complain("loop", em_loop_new(NULL, &master->loop));
     if (r == 0)
         r = make_cluster(master);
     return r < 0 ? r : listen_to(master);

@@ -17,6 +17,7 @@ struct worker {
     struct server server;
     struct proxy proxy;
     struct files files;
+    bool failed;
 };
 
 static void on_request(em_emitter *emitter, void *arg, void *data)
@@ -34,6 +35,19 @@ static void on_request(em_emitter *emitter, void *arg, void *data)
         files_request(&worker->files, exchange);
     else
         number_answer(exchange);
+}
+
+/* No further connections come, or not all: the master starts another worker
+ * when this one has answered those it has. */
+static void on_error(em_emitter *emitter, void *arg, void *data)
+{
+    const em_error *error = arg;
+    struct worker *worker = data;
+
+    (void)emitter;
+    fprintf(stderr, "server: worker: %s\n", error->message);
+    worker->failed = true;
+    server_drain(&worker->server);
 }
 
 /* The terminal's signals are the master's business. */
@@ -65,6 +79,8 @@ static int start(struct worker *worker, em_loop *loop, em_worker *parent,
         server_start(server, loop, parent, &setting->options, setting->board);
 
     if (r == 0)
+        r = em_on(em_worker_emitter(parent), "error", on_error, worker);
+    if (r == 0)
         r = log_open(&server->log, loop, setting->log, server->figures);
     if (r == 0)
         r = start_answering(worker, setting);
@@ -88,5 +104,5 @@ int worker_main(em_loop *loop, em_worker *parent, void *data)
     server_free(&worker.server);
     proxy_free(&worker.proxy);
     files_free(&worker.files);
-    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return r < 0 || worker.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
