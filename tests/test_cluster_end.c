@@ -190,6 +190,18 @@ TEST(a_cluster_may_be_stopped_by_its_route)
     end();
 }
 
+/* What was read of it goes with it. */
+TEST(a_cluster_may_be_stopped_by_its_route_at_a_peek)
+{
+    BEGIN(.route = EM_ROUTE_FUNCTION, .route_fn = stop_in_route, .peek = 16);
+    connect_client(&callers[0], NULL, "peek");
+    await(&callers[0]);
+    ck_assert(!was_answered(&callers[0]));
+    assert_error(0, em_loop_run(main_loop, EM_RUN_DEFAULT));
+    assert_marks("routed exit 0 wanted");
+    end();
+}
+
 /* Users need not tell the cluster whom they end. */
 TEST(nothing_is_given_to_a_worker_that_users_end)
 {
@@ -341,6 +353,7 @@ SUITE("cluster end", a_stop_refuses_what_does_not_fit_in_a_queue_and_tells,
       a_cluster_that_is_freed_closes_what_is_parked,
       a_cluster_may_be_freed_by_its_route_while_it_stops,
       a_cluster_may_be_stopped_by_its_route,
+      a_cluster_may_be_stopped_by_its_route_at_a_peek,
       nothing_is_given_to_a_worker_that_users_end,
       a_full_queue_that_cannot_be_watched_is_looked_at,
       a_cluster_that_was_freed_refuses_everything,

@@ -145,6 +145,8 @@ static int ask(em_cluster *cluster, const em_connection *connection)
                                                                   : -EACCES;
 }
 
+/* A function that stopped the cluster, or freed it, has closed the peeker, and
+ * with it the arrival that it was asked about. */
 static int look(em__peeker *peeker, em__arrival *arrival)
 {
     em_cluster *cluster = em__container(peeker, em_cluster, peeker);
@@ -152,6 +154,8 @@ static int look(em__peeker *peeker, em__arrival *arrival)
 
     em__cluster_enter(cluster);
     wish = ask(cluster, &arrival->connection);
+    if (!peeker->timer)
+        wish = -ECANCELED;
     if (wish >= 0) {
         em__peeker_release(arrival);
         em__dispatch(cluster, &arrival->connection, (unsigned)wish);
