@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "workers.h"
@@ -141,19 +142,36 @@ TEST(a_program_that_knows_nothing_of_channels_is_a_worker_too)
     end_workers();
 }
 
+static int saved_streams[3];
+
+static void close_streams(void)
+{
+    int i;
+
+    for (i = 0; i < 3; i++)
+        saved_streams[i] = fcntl(i, F_DUPFD_CLOEXEC, 100);
+    for (i = 0; i < 3; i++)
+        (void)close(i);
+}
+
+static void restore_streams(void)
+{
+    int i;
+
+    for (i = 0; i < 3; i++) {
+        (void)dup2(saved_streams[i], i);
+        (void)close(saved_streams[i]);
+    }
+}
+
 TEST(a_program_without_standard_streams_has_workers_too)
 {
     static char *const env[] = { "ROLE=echo", NULL };
-    int saved[3];
     em_worker *worker;
-    int i;
 
     if (under_valgrind())
         return;
-    for (i = 0; i < 3; i++)
-        saved[i] = fcntl(i, F_DUPFD_CLOEXEC, 100);
-    for (i = 0; i < 3; i++)
-        (void)close(i);
+    close_streams();
     begin_workers();
     worker = spawn(EM_OPTIONS(em_worker_options, .env = env));
     assert_ok(em_worker_terminate(worker, UINT64_MAX));
@@ -164,11 +182,36 @@ TEST(a_program_without_standard_streams_has_workers_too)
     run();
     em_worker_free(worker);
     end_workers();
-    for (i = 0; i < 3; i++) {
-        (void)dup2(saved[i], i);
-        (void)close(saved[i]);
-    }
+    restore_streams();
     assert_marks("online ready exit 0 wanted online ready exit 0 wanted");
+}
+
+static int count_sockets(em_loop *own, em_worker *parent, void *data)
+{
+    struct stat status;
+    int count = 0;
+    int i;
+
+    (void)own, (void)data;
+    for (i = 0; i < 3; i++)
+        count += fstat(i, &status) == 0 && S_ISSOCK(status.st_mode);
+    say(parent, "%d", count);
+    return 0;
+}
+
+/* Its parent's end of the channel, for one, would keep that open for ever. */
+TEST(what_has_the_number_of_a_stream_that_is_closed_is_not_inherited)
+{
+    char text[16];
+
+    if (under_valgrind())
+        return;
+    begin_workers();
+    close_streams();
+    (void)snprintf(text, sizeof(text), "%s", answer_of(count_sockets, NULL));
+    restore_streams();
+    end_workers();
+    ck_assert_str_eq(text, "0");
 }
 
 /* --- what a process has --- */
@@ -290,6 +333,7 @@ SUITE("spawn", this_program_again_finds_its_end_of_the_channel,
       the_environment_is_the_one_given_and_the_badge,
       a_program_that_knows_nothing_of_channels_is_a_worker_too,
       a_program_without_standard_streams_has_workers_too,
+      what_has_the_number_of_a_stream_that_is_closed_is_not_inherited,
       directory_priority_limits_processors_and_environment_are_set,
       a_forked_worker_has_its_copy_of_the_data_and_us_as_its_parent,
       signals_are_at_their_defaults_and_not_blocked);

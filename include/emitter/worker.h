@@ -87,9 +87,10 @@ typedef struct em_exit {
 EM_BEGIN_DECLS
 
 /* Start a worker: without main and path this program again, which finds its end
- * of the channel with em_worker_parent.  All descriptors but 0, 1, 2, keep_fds
- * and the channel are closed in a process, signals are at their defaults and
- * none is blocked.  With main, stdout and stderr are flushed first.
+ * of the channel with em_worker_parent.  All descriptors but 0, 1, 2 (if not
+ * close-on-exec), keep_fds and the channel are closed in a process, signals are
+ * at their defaults and none is blocked.  With main, stdout and stderr are
+ * flushed first.
  *
  * Returns when everything asked for was done and user code is next, or with
  * what went wrong, and then there is no worker, no event and no zombie: -EINVAL

@@ -4,6 +4,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,19 +40,29 @@ static int compare(const void *a, const void *b)
     return (*left > *right) - (*left < *right);
 }
 
+/* Where a stream was closed its number may be that of anything, of our own end
+ * of the channel too: a child that had that would never see it close.  Streams
+ * are what also a program would inherit that is executed. */
+static bool is_stream(const em_worker_options *options, int fd)
+{
+    return options->stdio[fd] || !(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+}
+
 static int plan_descriptors(em__spawn *spawn)
 {
     const em_worker_options *options = spawn->options;
     size_t count = options->keep_count;
+    int fd;
 
     spawn->kept = em__malloc((count + 5) * sizeof(*spawn->kept));
     if (!spawn->kept)
         return -ENOMEM;
     if (count > 0)
         memcpy(spawn->kept, options->keep_fds, count * sizeof(*spawn->kept));
-    spawn->kept[count++] = STDIN_FILENO;
-    spawn->kept[count++] = STDOUT_FILENO;
-    spawn->kept[count++] = STDERR_FILENO;
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (is_stream(options, fd))
+            spawn->kept[count++] = fd;
+    }
     spawn->kept[count++] = spawn->badge.fd;
     spawn->kept[count++] = spawn->other;
     spawn->kept_count = count;
