@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "workers.h"
@@ -286,6 +287,31 @@ TEST(a_forked_worker_has_its_copy_of_the_data_and_us_as_its_parent)
     end_workers();
 }
 
+/* It is 1 there, and we have no number. */
+static void spawn_in_a_namespace(void)
+{
+    int number = 42;
+
+    if (unshare(CLONE_NEWPID) < 0) /* who is not root may not */
+        return;
+    begin_workers();
+    ck_assert_str_eq(answer_of(say_data, &number), "42 0");
+    end_workers();
+}
+
+TEST(a_worker_may_be_the_first_process_of_a_namespace)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        spawn_in_a_namespace();
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+
 /* --- signals --- */
 
 static void handle(int signo)
@@ -336,4 +362,5 @@ SUITE("spawn", this_program_again_finds_its_end_of_the_channel,
       what_has_the_number_of_a_stream_that_is_closed_is_not_inherited,
       directory_priority_limits_processors_and_environment_are_set,
       a_forked_worker_has_its_copy_of_the_data_and_us_as_its_parent,
+      a_worker_may_be_the_first_process_of_a_namespace,
       signals_are_at_their_defaults_and_not_blocked);

@@ -100,16 +100,20 @@ static int drop_privileges(const em__spawn *spawn)
     return em__privilege_drop(&spawn->privilege);
 }
 
-/* The parent may have ended before: then nobody is left to be told. */
+/* The parent may have ended before: then nobody is left to be told.  0 is one
+ * in another namespace of processes, of whom only the channel tells. */
 static int notice_death(const em__spawn *spawn)
 {
+    pid_t parent;
+
 #ifdef PR_SET_PDEATHSIG
     if (!spawn->notice_death)
         return 0;
     if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM) < 0)
         return -errno;
 #endif
-    return getppid() == spawn->parent ? 0 : -ESRCH;
+    parent = getppid();
+    return parent == spawn->parent || parent == 0 ? 0 : -ESRCH;
 }
 
 int em__spawn_set_up(const em__spawn *spawn)
