@@ -160,6 +160,26 @@ TEST(an_acceptor_may_be_closed_by_a_connection)
     finish();
 }
 
+static void accept_and_stop(em__acceptor *from, const em_connection *connection)
+{
+    accepted(from, connection);
+    em_loop_stop(loop);
+}
+
+TEST(an_acceptor_leaves_the_rest_to_the_next_run_when_the_loop_is_stopped)
+{
+    const em__acceptor_calls stopping = { accept_and_stop, NULL };
+
+    begin_with(EM__ACCEPT_ALONE, &stopping);
+    connect_one();
+    connect_one();
+    turn();
+    assert_marks("accepted");
+    turn();
+    assert_marks("accepted");
+    finish();
+}
+
 TEST(draining_takes_all_that_connected)
 {
     unsigned i;
@@ -316,6 +336,7 @@ SUITE("accept", connections_are_accepted,
       a_paused_acceptor_leaves_them_waiting,
       an_acceptor_may_be_paused_by_a_connection,
       an_acceptor_may_be_closed_by_a_connection,
+      an_acceptor_leaves_the_rest_to_the_next_run_when_the_loop_is_stopped,
       draining_takes_all_that_connected,
       an_error_of_one_connection_is_passed_over,
       without_descriptors_connections_are_shed_and_the_loop_does_not_spin,

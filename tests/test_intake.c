@@ -210,6 +210,24 @@ TEST(an_intake_takes_many_in_small_portions)
     finish_queue();
 }
 
+static void note_and_stop(em__intake *from, em_connection *connection)
+{
+    note(from, connection);
+    em_loop_stop(loop);
+}
+
+TEST(an_intake_leaves_the_rest_to_the_next_run_when_the_loop_is_stopped)
+{
+    begin_queue(note_and_stop);
+    put("a");
+    put("b");
+    turn();
+    assert_marks("a");
+    turn();
+    assert_marks("b");
+    finish_queue();
+}
+
 /* Bounded turns: a queue that stays readable must not spin the loop. */
 TEST(an_intake_without_descriptors_waits)
 {
@@ -382,6 +400,7 @@ SUITE("intake", an_intake_gives_what_comes,
       an_intake_that_finishes_gives_the_rest_first,
       an_intake_may_be_closed_while_it_finishes_inside_a_connection,
       an_intake_takes_many_in_small_portions,
+      an_intake_leaves_the_rest_to_the_next_run_when_the_loop_is_stopped,
       an_intake_without_descriptors_waits, an_intake_forgets_a_queue_that_ended,
       an_intake_without_memory_takes_nothing, an_intake_accepts,
       an_intake_may_be_closed_while_it_finishes_inside_what_it_accepts,

@@ -114,14 +114,17 @@ static void try_again(em_source *timer, void *data)
 
 /* --- many --- */
 
-static void accept_up_to(em__acceptor *acceptor, unsigned count)
+/* A turn's share, unless a callback stops the loop; `to_the_end`: all. */
+static void accept_some(em__acceptor *acceptor, bool to_the_end)
 {
+    unsigned count = to_the_end ? DRAIN : acceptor->batch;
     em_connection connection;
     bool gone = false, *outer = acceptor->gone;
     int r = 0;
 
     acceptor->gone = &gone;
-    while (!gone && !acceptor->paused && count-- > 0 && r != -EAGAIN) {
+    while (!gone && !acceptor->paused && count-- > 0 && r != -EAGAIN &&
+           (to_the_end || !em__loop_halted(acceptor->loop))) {
         r = accept_one(acceptor->fd, &connection);
         if (r == 0)
             acceptor->calls->accepted(acceptor, &connection);
@@ -141,13 +144,13 @@ static void readable(em_source *source, int fd, unsigned events, void *data)
     em__acceptor *acceptor = data;
 
     (void)source, (void)fd, (void)events;
-    accept_up_to(acceptor, acceptor->batch);
+    accept_some(acceptor, false);
 }
 
 void em__acceptor_drain(em__acceptor *acceptor)
 {
     if (!acceptor->refused)
-        accept_up_to(acceptor, DRAIN);
+        accept_some(acceptor, true);
 }
 
 /* --- life --- */

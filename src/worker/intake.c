@@ -72,16 +72,19 @@ static void take_again(em_source *timer, void *data)
     (void)em_source_set_events(intake->source, EM_READABLE);
 }
 
-/* The buffer goes with the intake, so it is left alone after the callback.
- * Returns whether the intake is still there. */
-static bool take_up_to(em__intake *intake, unsigned count)
+/* A turn's share, unless a callback stops the loop; `to_the_end`: all.  The
+ * buffer goes with the intake, so it is left alone after the callback.  Returns
+ * whether the intake is still there. */
+static bool take_some(em__intake *intake, bool to_the_end)
 {
+    unsigned count = to_the_end ? UINT_MAX : BATCH;
     em_connection connection;
     bool gone = false, *outer = intake->gone;
     int r = 1;
 
     intake->gone = &gone;
-    while (!gone && r > 0 && intake->fd >= 0 && count-- > 0) {
+    while (!gone && r > 0 && intake->fd >= 0 && count-- > 0 &&
+           (to_the_end || !em__loop_halted(intake->loop))) {
         r = em__handoff_take(intake->fd, intake->buffer, intake->size,
                              &connection);
         if (r > 0)
@@ -99,7 +102,7 @@ static bool take_up_to(em__intake *intake, unsigned count)
 static void readable(em_source *source, int fd, unsigned events, void *data)
 {
     (void)source, (void)fd, (void)events;
-    (void)take_up_to(data, BATCH);
+    (void)take_some(data, false);
 }
 
 static int add_sources(em__intake *intake, int fd)
@@ -214,7 +217,7 @@ static bool drain_listener(em__intake *intake)
 
 void em__intake_finish(em__intake *intake)
 {
-    if (!take_up_to(intake, UINT_MAX))
+    if (!take_some(intake, true))
         return;
     close_queue(intake);
     while (!em__list_empty(&intake->acceptors) && drain_listener(intake))
