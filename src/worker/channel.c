@@ -310,6 +310,12 @@ int em__channel_open(em_loop *loop, int fd, size_t limit,
     return 0;
 }
 
+void em__channel_give_back(em__channel *channel)
+{
+    stop_watching(channel);
+    channel->fd = -1;
+}
+
 void em__channel_close(em__channel *channel)
 {
     if (!channel || channel->gone)

@@ -47,6 +47,10 @@ int em__channel_open(em_loop *loop, int fd, size_t limit,
                      const em__channel_calls *calls, void *data,
                      em__channel **ret);
 
+/* Let go of the descriptor, which is the caller's again, after which the
+ * channel can only be closed: for who opened it and then cannot use it. */
+void em__channel_give_back(em__channel *channel);
+
 /* Send a copy of the data and, unless fd is -1, the descriptor, which is the
  * channel's on success and is closed once it is sent.  Returns 0; -EAGAIN: the
  * queue is full, drained will be called; -EPIPE: nobody receives any more;

@@ -150,6 +150,7 @@ int em__parent_open(em_loop *loop, const em__badge *badge, bool of_thread,
     em__intake_init(&parent->intake, loop, take);
     r = em__channel_send(parent->channel, EM__FRAME_ONLINE, NULL, 0, -1);
     if (r < 0) {
+        em__channel_give_back(parent->channel);
         em__worker_drop(parent);
         return r;
     }
