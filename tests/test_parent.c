@@ -115,10 +115,12 @@ static void fail_allocations(int fd)
 
 TEST(a_badge_is_read_strictly)
 {
-    int ends[2];
+    int ends[2], tcp = socket(AF_INET, SOCK_STREAM, 0);
 
     begin_workers();
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_error(-ENOENT, try_badge("%d 0 1000 %ld", tcp, getpid()));
+    (void)close(tcp);
     assert_error(-ENOENT, try_badge("", 0, 0));
     assert_error(-ENOENT, try_badge("%d 0 1000 %ld ", ends[0], getpid()));
     assert_error(-ENOENT, try_badge(" %d 0 1000 %ld", ends[0], getpid()));

@@ -58,13 +58,18 @@ static int read_number(const char **at, long long least, long long most,
     return 0;
 }
 
-static bool is_stream(int fd)
+/* A program that has executed itself has the variable of before, when its
+ * number may have become that of another socket. */
+static bool is_local_stream(int fd)
 {
+    struct sockaddr_storage name;
     int type;
-    socklen_t size = sizeof(type);
+    socklen_t type_size = sizeof(type), name_size = sizeof(name);
 
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
-           type == SOCK_STREAM;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 &&
+           type == SOCK_STREAM &&
+           getsockname(fd, (struct sockaddr *)&name, &name_size) == 0 &&
+           name.ss_family == AF_UNIX;
 }
 
 int em__badge_read(em__badge *ret)
@@ -79,7 +84,7 @@ int em__badge_read(em__badge *ret)
         read_number(&at, 1, most, ' ', &limit) < 0 ||
         read_number(&at, 1, INT_MAX, '\0', &pid) < 0)
         return -ENOENT;
-    if (pid != getpid() || !is_stream((int)fd))
+    if (pid != getpid() || !is_local_stream((int)fd))
         return -ENOENT;
     *ret = (em__badge){ (int)fd, (int)slot, (size_t)limit };
     return 0;
