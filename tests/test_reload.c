@@ -207,6 +207,19 @@ static int linger(em_loop *loop, em_worker *parent, void *data)
     return r;
 }
 
+TEST(a_reload_waits_for_the_end_of_processes_that_have_to_be_killed)
+{
+    em_worker_options worker = { .size = sizeof(worker), .main = linger };
+
+    ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
+    begin(EM_OPTIONS(em_cluster_options, .worker = &worker, .drain_ms = 1000));
+    assert_ok(em_cluster_reload(cluster));
+    wait_for("reload", 1);
+    assert_marks("killed 0 wanted killed 1 wanted reload");
+    end_cluster();
+    (void)sem_destroy(&gate);
+}
+
 /* Nobody can kill a thread; that one does not end is an error of its own. */
 TEST(a_reload_goes_on_without_threads_that_do_not_end_in_time)
 {
@@ -271,5 +284,6 @@ SUITE("reload", a_reload_replaces_every_worker, no_slot_is_down_during_a_reload,
       a_reload_fills_a_slot_that_was_given_up, a_stop_ends_a_reload,
       a_reload_may_be_freed_under_way,
       a_reload_that_failed_may_be_freed_by_its_error,
+      a_reload_waits_for_the_end_of_processes_that_have_to_be_killed,
       a_reload_goes_on_without_threads_that_do_not_end_in_time,
       threads_are_reloaded_too, a_reload_that_cannot_begin_changes_nothing);

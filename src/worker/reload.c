@@ -71,16 +71,20 @@ static void next_slot(em_cluster *cluster)
 }
 
 /* What it did not take goes to the new one.  Whether there is an end to wait
- * for. */
+ * for, which is certain of a process: it is killed then. */
 static bool retire(em_cluster *cluster, em__member *old)
 {
+    uint64_t patience = UINT64_MAX;
+
     if (!old)
         return false;
     em__feed_take_back(old);
     if (!em__member_stop(old))
         return false;
     cluster->replaced = old;
-    (void)em_source_set_timer(cluster->patience, cluster->options.drain_ms, 0);
+    if (old->worker->thread)
+        patience = cluster->options.drain_ms;
+    (void)em_source_set_timer(cluster->patience, patience, 0);
     return true;
 }
 
