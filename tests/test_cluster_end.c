@@ -190,6 +190,31 @@ TEST(a_cluster_may_be_stopped_by_its_route)
     end();
 }
 
+static int choose_by_bytes(em_cluster *of, const struct sockaddr *peer,
+                           const void *first, size_t size, void *data)
+{
+    (void)of, (void)peer, (void)first, (void)data;
+    return size < 3 ? -EAGAIN : 0;
+}
+
+/* Of which nothing was read before. */
+TEST(a_stop_serves_peers_that_have_said_enough)
+{
+    int i;
+
+    BEGIN(.route = EM_ROUTE_FUNCTION, .route_fn = choose_by_bytes, .peek = 16);
+    connect_client(&callers[0], NULL, "abc");
+    connect_client(&callers[1], NULL, "ab");
+    connect_client(&callers[2], NULL, "abcd");
+    assert_ok(em_cluster_stop(cluster));
+    for (i = 0; i < 3; i++)
+        await(&callers[i]);
+    ck_assert(was_answered(&callers[0]) && was_answered(&callers[2]));
+    ck_assert(!was_answered(&callers[1]));
+    ck_assert_int_eq(shed_error, 0);
+    end();
+}
+
 /* What was read of it goes with it. */
 TEST(a_cluster_may_be_stopped_by_its_route_at_a_peek)
 {
@@ -353,6 +378,7 @@ SUITE("cluster end", a_stop_refuses_what_does_not_fit_in_a_queue_and_tells,
       a_cluster_that_is_freed_closes_what_is_parked,
       a_cluster_may_be_freed_by_its_route_while_it_stops,
       a_cluster_may_be_stopped_by_its_route,
+      a_stop_serves_peers_that_have_said_enough,
       a_cluster_may_be_stopped_by_its_route_at_a_peek,
       nothing_is_given_to_a_worker_that_users_end,
       a_full_queue_that_cannot_be_watched_is_looked_at,

@@ -291,14 +291,16 @@ static void refuse_parked(em_cluster *cluster)
     }
 }
 
-/* Peers of whom nothing was read yet have asked for nothing. */
+/* Peers that have not sent enough by now have asked for nothing. */
 void em__dispatch_finish(em_cluster *cluster)
 {
     drain_doors(cluster);
     if (cluster->freed)
         return;
     close_doors(cluster);
-    em__peeker_close(&cluster->peeker);
+    em__peeker_finish(&cluster->peeker);
+    if (cluster->freed)
+        return;
     deliver_parked(cluster);
     refuse_parked(cluster);
 }

@@ -10,6 +10,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -108,25 +109,28 @@ static int read_more(em__arrival *arrival)
     return 1;
 }
 
-/* The last look at one that is full must decide. */
-static void readable(em_source *source, int fd, unsigned events, void *data)
+/* Whether it still waits.  The last look at one that is full must decide. */
+static bool waits_on(em__arrival *arrival)
 {
-    em__arrival *arrival = data;
     em__peeker *peeker = arrival->peeker;
     int r = read_more(arrival);
 
-    (void)source, (void)fd, (void)events;
     if (r == 0)
-        return;
-    if (r < 0) {
-        drop(arrival);
-        return;
-    }
-    r = peeker->calls->look(peeker, arrival);
+        return true;
+    if (r > 0)
+        r = peeker->calls->look(peeker, arrival);
     if (r == 0 || r == -ECANCELED)
-        return;
-    if (r != -EAGAIN || arrival->connection.size == peeker->size)
-        drop(arrival);
+        return false;
+    if (r == -EAGAIN && arrival->connection.size < peeker->size)
+        return true;
+    drop(arrival);
+    return false;
+}
+
+static void readable(em_source *source, int fd, unsigned events, void *data)
+{
+    (void)source, (void)fd, (void)events;
+    (void)waits_on(data);
 }
 
 int em__peeker_add(em__peeker *peeker, const em_connection *connection)
@@ -177,4 +181,16 @@ void em__peeker_close(em__peeker *peeker)
         drop(oldest(peeker));
     em_source_remove(peeker->timer);
     peeker->timer = NULL;
+}
+
+void em__peeker_finish(em__peeker *peeker)
+{
+    em__arrival *arrival;
+
+    while (peeker->timer && !em__list_empty(&peeker->waiting)) {
+        arrival = oldest(peeker);
+        if (waits_on(arrival))
+            drop(arrival);
+    }
+    em__peeker_close(peeker);
 }

@@ -45,6 +45,9 @@ int em__peeker_open(em__peeker *peeker, em_loop *loop, size_t size,
                     const em__peeker_calls *calls);
 void em__peeker_close(em__peeker *peeker); /* drops all */
 
+/* Look at what has come of each, a last time, then close. */
+void em__peeker_finish(em__peeker *peeker);
+
 /* Wait for the first bytes of a connection, whose descriptor is taken on
  * success.  Returns 0 or what the loop said. */
 int em__peeker_add(em__peeker *peeker, const em_connection *connection);
