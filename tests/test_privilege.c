@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -92,6 +93,36 @@ TEST(there_is_no_way_back)
     ck_assert_str_eq(answer(EM_OPTIONS(em_worker_options, .user = "nobody",
                                        .main = try_everything)),
                      "000000 0");
+    end_workers();
+}
+
+static int say_capabilities(em_loop *own, em_worker *parent, void *data)
+{
+    FILE *file = fopen("/proc/self/status", "re");
+    unsigned long long permitted = 1;
+    char line[256];
+
+    (void)own, (void)data;
+    while (file && fgets(line, sizeof(line), file)) {
+        if (strncmp(line, "CapPrm:", 7) == 0)
+            permitted = strtoull(line + 7, NULL, 16);
+    }
+    say(parent, "%llx", permitted);
+    if (file)
+        (void)fclose(file);
+    return 0;
+}
+
+TEST(a_root_that_keeps_its_capabilities_hands_none_down)
+{
+    if (!is_root() || portable())
+        return;
+    begin_workers();
+    ck_assert_int_eq(prctl(PR_SET_KEEPCAPS, 1UL), 0);
+    ck_assert_str_eq(answer(EM_OPTIONS(em_worker_options, .user = "nobody",
+                                       .main = say_capabilities)),
+                     "0");
+    ck_assert_int_eq(prctl(PR_SET_KEEPCAPS, 0UL), 0);
     end_workers();
 }
 
@@ -350,7 +381,8 @@ TEST(who_is_not_root_is_refused)
 }
 
 SUITE("privilege", a_worker_of_nobody_is_nobody_in_nobodys_groups,
-      there_is_no_way_back, an_executed_worker_is_who_it_was_told_to_be,
+      there_is_no_way_back, a_root_that_keeps_its_capabilities_hands_none_down,
+      an_executed_worker_is_who_it_was_told_to_be,
       a_group_may_be_another_or_the_only_thing_that_changes,
       who_is_not_there_is_told,
       a_step_that_fails_ends_the_worker_before_user_code,

@@ -12,6 +12,9 @@
 #include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
+#if defined(__linux__) && !defined(EM_PORTABLE)
+#include <sys/prctl.h>
+#endif
 
 #include "base/alloc.h"
 #include "worker/privilege.h"
@@ -139,8 +142,24 @@ void em__privilege_free(em__privilege *privilege)
 
 /* --- dropping --- */
 
+/* A root may have asked prctl(2) to keep its capabilities over setuid(2).  Then
+ * they are permitted only, so that setuid(0) fails, and one call away.  -EPERM:
+ * it has also locked that. */
+static int keep_no_capabilities(void)
+{
+#ifdef PR_SET_KEEPCAPS
+    if (prctl(PR_GET_KEEPCAPS) != 0 && prctl(PR_SET_KEEPCAPS, 0UL) < 0)
+        return -errno;
+#endif
+    return 0;
+}
+
 static int set(const em__privilege *privilege)
 {
+    int r = keep_no_capabilities();
+
+    if (r < 0)
+        return r;
     if (setgroups((size_t)privilege->group_count, privilege->groups) < 0 ||
         setgid(privilege->gid) < 0)
         return -errno;
