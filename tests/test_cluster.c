@@ -271,6 +271,27 @@ TEST(a_slot_that_fails_too_often_is_given_up)
     end_cluster();
 }
 
+static void check_reason(em_emitter *emitter, void *arg, void *data)
+{
+    const em_error *error = arg;
+
+    (void)emitter;
+    ck_assert_msg(strstr(error->message, data), "%s", error->message);
+}
+
+TEST(a_slot_that_cannot_be_filled_tells_why)
+{
+    begin_cluster(EM_OPTIONS(em_cluster_options, .worker = &failing_worker,
+                             .workers = 1, .restart_budget = 2));
+    assert_ok(em_on(em_cluster_emitter(cluster), "error", check_reason,
+                    (char *)em_strerror(-EAGAIN)));
+    fail_every_call("fork", EAGAIN);
+    wait_for("error", 1);
+    fail_no_call();
+    assert_marks("exit 0 error -103");
+    end_cluster();
+}
+
 TEST(a_budget_of_none_gives_up_at_once)
 {
     begin_cluster(EM_OPTIONS(em_cluster_options, .worker = &failing_worker,
@@ -541,7 +562,7 @@ SUITE("cluster", options_that_make_no_sense_are_refused,
       off_all_does_not_break_the_cluster,
       a_worker_that_users_end_is_replaced_at_no_cost,
       a_slot_that_fails_too_often_is_given_up,
-      a_budget_of_none_gives_up_at_once,
+      a_slot_that_cannot_be_filled_tells_why, a_budget_of_none_gives_up_at_once,
       a_window_that_is_over_gives_a_new_budget, restarts_wait_longer_and_longer,
       a_stopped_cluster_ends_the_loop,
       connections_that_were_made_before_a_stop_are_served,

@@ -52,6 +52,7 @@ struct em__slot {
     em_source *restart;  /* the timer */
     unsigned restarts;   /* since the window began */
     uint64_t window;
+    int error; /* of the last restart: what em_worker_spawn said */
     bool given_up;
 };
 

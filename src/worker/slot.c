@@ -44,14 +44,15 @@ static uint64_t delay(em_cluster *cluster, unsigned restarts)
 
 static void give_up(em__slot *slot)
 {
-    char message[96];
+    char message[192];
 
     slot->given_up = true;
-    (void)snprintf(
-        message, sizeof(message),
-        "slot %u given up: it was restarted %u times in %llu ms", slot->index,
-        slot->restarts,
-        (unsigned long long)slot->cluster->options.restart_window_ms);
+    (void)snprintf(message, sizeof(message),
+                   "slot %u given up: it was restarted %u times in %llu ms%s%s",
+                   slot->index, slot->restarts,
+                   (unsigned long long)slot->cluster->options.restart_window_ms,
+                   slot->error < 0 ? ", and could not start: " : "",
+                   slot->error < 0 ? em_strerror(slot->error) : "");
     (void)em__cluster_emit_error(slot->cluster, "error", -ECONNABORTED,
                                  message);
 }
@@ -108,7 +109,8 @@ void em__slot_try(em_source *timer, void *data)
 
     (void)timer;
     em__cluster_enter(cluster);
-    if (em__member_spawn(slot, &slot->current) < 0)
+    slot->error = em__member_spawn(slot, &slot->current);
+    if (slot->error < 0)
         restart(slot, false);
     em__cluster_leave(cluster);
 }
