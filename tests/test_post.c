@@ -370,6 +370,58 @@ static void note_uncaught(em_emitter *e, const em_error *error, void *data)
     mark_number(error->code);
 }
 
+static em_listener *farer;
+
+static void remove_farer(em_loop *l, void *data)
+{
+    (void)l, (void)data;
+    em_listener_remove(farer);
+    mark("removed");
+}
+
+TEST(a_listener_that_goes_while_its_home_does_outlives_the_calls_that_wait)
+{
+    em_emitter e;
+
+    set_up();
+    em_emitter_init(&e, loop, NULL);
+    farer = listen_at_home(&e, "data", true, false);
+    assert_ok(em_loop_post(home, remove_farer, NULL));
+    ck_assert(em_emit(&e, "data", "x"));
+    ck_assert(em_emit(&e, "data", "y"));
+    em_loop_free(home); /* its posts are called */
+    assert_marks("copy copy removed drop x drop y free home");
+    em_unref(&e);
+    em_loop_free(loop);
+}
+
+static void end_home(em_emitter *e, void *arg, void *data)
+{
+    (void)e, (void)arg;
+    em_loop_free(home);
+    em_listener_remove(farer);
+    mark("still");
+    mark(data);
+}
+
+TEST(a_listener_that_ends_its_home_and_itself_is_freed_after_its_call)
+{
+    em_emitter e;
+
+    set_up();
+    em_emitter_init(&e, loop, NULL);
+    assert_ok(em_listen(&e, "data",
+                        EM_OPTIONS(em_listen_options, .fn = end_home,
+                                   .data = "home", .free_data = note_free,
+                                   .loop = home, .free_arg = drop),
+                        &farer));
+    ck_assert(em_emit(&e, "data", "x"));
+    run(home);
+    assert_marks("still home drop x free home");
+    em_unref(&e);
+    em_loop_free(loop);
+}
+
 TEST(a_call_without_memory_becomes_an_error)
 {
     em_emitter e;
@@ -540,6 +592,8 @@ SUITE("post", posts_are_emitted_in_order_on_the_loop, a_post_holds_the_emitter,
       a_removed_listener_starts_no_further_call_at_home,
       a_once_with_a_home_makes_its_call_unless_it_is_removed_meanwhile,
       a_home_that_is_freed_calls_nothing_and_frees_what_waits,
+      a_listener_that_goes_while_its_home_does_outlives_the_calls_that_wait,
+      a_listener_that_ends_its_home_and_itself_is_freed_after_its_call,
       a_call_without_memory_becomes_an_error,
       an_error_that_finds_no_memory_to_go_home_is_uncaught,
       a_home_may_be_the_emitters_own_loop, a_home_may_be_run_by_another_thread);

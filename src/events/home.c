@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Home: listeners that are called on a loop of their own.
  *
- * An emit sends one mail a call, which holds the emitter.  The listener itself
- * is not counted by its calls: they and the farewell that frees it are sent by
- * one thread, the emitter's, so the farewell arrives last.
+ * An emit sends one mail a call, which holds the emitter.  The listener is let
+ * go by a farewell, sent by the same thread as its calls, the emitter's, so
+ * that it arrives last.  A home that is going takes no farewell but still has
+ * calls to drop, or is amid one; so each call has a share in the listener,
+ * besides the emitter's own, and whoever gives back the last one frees it.
  *
- * What the two threads share is constant but for `cancelled`: the emitter's
- * thread sets it when the listener is removed, and the home looks at it just
- * before each call. */
+ * What the two threads share is constant but for that count and `cancelled`:
+ * the emitter's thread sets it when the listener is removed, and the home looks
+ * at it just before each call. */
 
 #include <config.h>
 
@@ -67,6 +69,16 @@ static void call(em__call *call)
         call_elsewhere(call->bound, call->emitter, call->arg);
 }
 
+static void give_share_back(em__bound *bound)
+{
+    if (atomic_fetch_sub_explicit(&bound->shares, 1, memory_order_acq_rel) > 1)
+        return;
+    if (bound->base.free_data)
+        bound->base.free_data(bound->base.data);
+    em__listener_discard(&bound->base);
+}
+
+/* In a forked child the listener may be gone before its calls. */
 static void deliver(em_loop *loop, em__mail *mail, em__delivery how)
 {
     em__call *sent = em__container(mail, em__call, mail);
@@ -78,6 +90,7 @@ static void deliver(em_loop *loop, em__mail *mail, em__delivery how)
         if (sent->bound->free_arg)
             sent->bound->free_arg(sent->arg);
         em_unref(sent->emitter);
+        give_share_back(sent->bound);
     }
     em__free(sent);
 }
@@ -119,8 +132,10 @@ void em__home_call(em_emitter *emitter, em__bound *bound, void *arg, bool error)
         return;
     }
     if (em__ref_alive(emitter)) {
+        atomic_fetch_add_explicit(&bound->shares, 1, memory_order_relaxed);
         if (em__loop_send(bound->home, &made->mail) == 0)
             return;
+        give_share_back(bound); /* never the last */
         em_unref(emitter);
     }
     if (bound->free_arg)
@@ -133,13 +148,19 @@ static void say_farewell(em_loop *loop, em__mail *mail, em__delivery how)
     em__bound *bound = em__container(mail, em__bound, farewell);
 
     (void)loop;
-    if (how != EM__FORKED && bound->base.free_data)
-        bound->base.free_data(bound->base.data);
-    em__listener_discard(&bound->base);
+    if (how == EM__FORKED)
+        em__listener_discard(&bound->base);
+    else
+        give_share_back(bound);
 }
 
-bool em__home_farewell(em__bound *bound)
+/* In a forked child no call is left that would come for its share. */
+void em__home_farewell(em__bound *bound)
 {
     bound->farewell.deliver = say_farewell;
-    return em__loop_send(bound->home, &bound->farewell) == 0;
+    if (em__loop_send(bound->home, &bound->farewell) == 0)
+        return;
+    if (em__loop_is_forked(bound->home))
+        atomic_store_explicit(&bound->shares, 1, memory_order_relaxed);
+    give_share_back(bound);
 }

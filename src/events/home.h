@@ -12,9 +12,9 @@
 void em__home_call(em_emitter *emitter, em__bound *bound, void *arg,
                    bool error);
 
-/* Have the listener freed on its home, behind all calls; false if the home is
- * gone, and then nothing was done. */
-bool em__home_farewell(em__bound *bound);
+/* Have the listener freed on its home, behind all calls; if the home is gone,
+ * here, or by the last call that it drops. */
+void em__home_farewell(em__bound *bound);
 
 /* Whether the calling thread is in a listener of that emitter whose home is not
  * the emitter's thread. */

@@ -28,6 +28,7 @@ em__bound *em__bound_new(void)
     em__list_init(&bound->owned);
     em__list_init(&bound->forwards);
     atomic_init(&bound->cancelled, false);
+    atomic_init(&bound->shares, 1);
     return bound;
 }
 
@@ -71,8 +72,10 @@ void em__listener_drop(em_listener *listener)
 
     if (--listener->holds > 0)
         return;
-    if (bound && bound->home && em__home_farewell(bound))
+    if (bound && bound->home) {
+        em__home_farewell(bound);
         return;
+    }
     if (listener->free_data)
         listener->free_data(listener->data);
     em__listener_discard(listener);

@@ -47,6 +47,7 @@ typedef struct em__bound {
     void *(*copy_arg)(void *arg);
     void (*free_arg)(void *arg);
     atomic_bool cancelled; /* no waiting call shall start */
+    atomic_uint shares;    /* calls that wait or run, and the emitter's own */
     em__mail farewell;
 } em__bound;
 
