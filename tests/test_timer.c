@@ -126,6 +126,31 @@ static void wait_until(uint64_t at)
         ;
 }
 
+static void beat(em_source *source, void *data)
+{
+    struct due *due = data;
+
+    ck_assert_uint_ge(clock_us(), due->at_us + 20000 * (uint64_t)due->fired);
+    if (++due->fired == 3)
+        em_source_remove(source);
+}
+
+TEST(a_period_that_begins_at_once_begins_when_it_was_armed)
+{
+    struct due due = { .fired = 0 };
+    uint64_t began;
+
+    begin();
+    began = em_loop_now(loop);
+    while (em_loop_now(loop) < began + 30)
+        ; /* the loop took no turn since it was made */
+    due.at_us = clock_us();
+    assert_ok(em_loop_add_timer(loop, 0, 20, beat, &due, NULL));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    ck_assert_int_eq(due.fired, 3);
+    em_loop_free(loop);
+}
+
 TEST(an_overdue_repeating_timer_fires_once_a_turn)
 {
     int count = 0;
@@ -337,6 +362,7 @@ SUITE("timer", timers_fire_by_deadline_then_in_the_order_they_were_armed,
       no_timer_is_early_not_even_by_a_microsecond,
       a_timer_of_no_time_armed_in_its_callback_waits_for_the_next_turn,
       a_repeating_timer_goes_on_until_it_is_removed,
+      a_period_that_begins_at_once_begins_when_it_was_armed,
       an_overdue_repeating_timer_fires_once_a_turn,
       a_timer_that_fired_is_inactive_and_can_be_armed_again,
       a_timer_armed_for_never_is_not_alive, the_longest_times_do_not_overflow,

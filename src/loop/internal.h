@@ -39,6 +39,7 @@ struct em_source {
     bool running : 1;    /* its callback is on the stack, */
     bool removed : 1;    /* and then frees it */
     bool fresh : 1;      /* added while its descriptor's are called */
+    bool at_once : 1;    /* a timer's first call was to wait for nothing */
     uint8_t events;      /* of a descriptor: what it waits for */
     atomic_bool pending; /* any thread's: notified, not called yet */
     int fd;              /* what it watches, or -1 */

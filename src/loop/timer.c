@@ -61,6 +61,7 @@ static void set(em__timer_source *mine, uint64_t clock_us, uint64_t after_ms,
 {
     take_off(mine);
     mine->every = every_ms == UINT64_MAX ? 0 : every_ms;
+    mine->source.at_once = after_ms == 0;
     if (after_ms != UINT64_MAX)
         arm(mine, deadline(mine->source.loop, clock_us, after_ms));
     else
@@ -115,13 +116,23 @@ int em_source_set_timer(em_source *source, uint64_t after_ms, uint64_t every_ms)
     return 0;
 }
 
+/* Where its grid begins.  One that is due at once was not given the time but
+ * the wheel's, which may be long ago: its grid begins with its first call, a
+ * moment of the current millisecond. */
+static uint64_t first_beat(const em_source *source)
+{
+    if (!source->at_once)
+        return source->timer.due;
+    return source->loop->now + (source->loop->virtual_clock ? 0 : 1);
+}
+
 /* On the grid of its period, past every beat that was missed. */
 static uint64_t next_beat(const em__timer_source *mine, uint64_t now)
 {
-    uint64_t due = mine->source.timer.due;
+    uint64_t due = first_beat(&mine->source);
     uint64_t missed = now > due ? (now - due) / mine->every : 0;
 
-    if (mine->every > UINT64_MAX - 1 - now)
+    if (mine->every >= UINT64_MAX - 1 - now)
         return UINT64_MAX - 1;
     return due + (missed + 1) * mine->every;
 }
@@ -137,6 +148,7 @@ static void fire(em__timer_source *mine)
         arm(mine, next_beat(mine, source->loop->now));
     else
         rest(mine);
+    source->at_once = false;
     em__source_enter(source);
     fn(source, source->data);
     em__source_leave(source);
