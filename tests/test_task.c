@@ -212,10 +212,25 @@ TEST(the_time_budget_ends_a_turn_too)
     em_loop_free(loop);
 }
 
+TEST(the_longest_time_budget_is_as_good_as_none)
+{
+    em_loop *loop = NULL;
+    int i;
+
+    assert_ok(em_loop_new(EM_OPTIONS(em_loop_options, .budget_us = UINT64_MAX),
+                          &loop));
+    for (i = 0; i < 3; i++)
+        assert_ok(em_loop_post(loop, note, "x"));
+    assert_error(0, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("x x x");
+    em_loop_free(loop);
+}
+
 SUITE("task", posts_are_delivered_in_order_and_keep_the_loop_alive,
       a_defer_and_one_inside_it_come_before_the_next_turn,
       stop_ends_even_a_chain_of_defers,
       no_memory_for_a_task_is_an_error_and_changes_nothing,
       every_post_of_every_thread_arrives_once_and_in_its_order,
       a_post_that_posts_itself_does_not_keep_a_timer_waiting,
-      the_time_budget_ends_a_turn_too);
+      the_time_budget_ends_a_turn_too,
+      the_longest_time_budget_is_as_good_as_none);

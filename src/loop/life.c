@@ -70,6 +70,8 @@ static void set_options(em_loop *loop, em_loop_options given)
     loop->budget_count =
         given.budget_count ? given.budget_count : DEFAULT_BUDGET_COUNT;
     loop->budget_us = given.budget_us ? given.budget_us : DEFAULT_BUDGET_US;
+    if (loop->budget_us > UINT64_MAX / 2)
+        loop->budget_us = UINT64_MAX / 2; /* to be added to a time */
     loop->seed = given.seed;
     loop->virtual_clock = given.virtual_clock;
     loop->stall = given.stall;
