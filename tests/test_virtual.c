@@ -39,6 +39,21 @@ TEST(hours_pass_at_once_and_in_order)
     em_loop_free(loop);
 }
 
+TEST(time_goes_on_after_hundreds_of_millions_of_years)
+{
+    const uint64_t far = INT64_MAX - 5;
+
+    begin();
+    assert_ok(em_loop_add_timer(loop, far, 0, note, "a", NULL));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    (void)take_marks();
+    ck_assert_uint_eq(em_loop_now(loop), far);
+    assert_ok(em_loop_add_timer(loop, 5, 0, note, "b", NULL));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("b 9223372036854775807");
+    em_loop_free(loop);
+}
+
 static void thrice(em_source *source, void *data)
 {
     note(source, data);
@@ -118,6 +133,7 @@ TEST(a_turn_that_would_not_wait_does_not_move_the_clock)
 }
 
 SUITE("virtual clock", hours_pass_at_once_and_in_order,
+      time_goes_on_after_hundreds_of_millions_of_years,
       repeating_timers_keep_their_beat_exactly,
       time_stands_still_while_anything_else_is_ready,
       ready_descriptors_come_before_the_next_timer,

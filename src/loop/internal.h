@@ -174,7 +174,6 @@ void em__loop_destroy(em_loop *loop);
 
 /* loop.c */
 int em__loop_run(em_loop *loop, em_run_mode mode); /* attached or not */
-uint64_t em__loop_clock_us(const em_loop *loop);   /* read now, or virtual */
 
 /* What is due, or when, changed outside of a turn: let a host know. */
 void em__loop_touch(em_loop *loop);

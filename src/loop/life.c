@@ -98,7 +98,7 @@ static int open_loop(em_loop *loop, const em_loop_options *options)
     loop->alarm = UINT64_MAX;
     loop->lingers = em__sys_processors() > 1;
     em__list_init(&loop->sources);
-    loop->now = em__loop_clock_us(loop) / 1000;
+    loop->now = loop->virtual_clock ? 0 : em__sys_now_us() / 1000;
     em__wheel_init(&loop->wheel, loop->now);
     em__mailbox_init(&loop->mailbox);
     return em__poller_open(&loop->poller, given.poller);

@@ -64,17 +64,12 @@ bool em__loop_halted(const em_loop *loop)
             atomic_load_explicit(&loop->stop, memory_order_relaxed));
 }
 
-uint64_t em__loop_clock_us(const em_loop *loop)
-{
-    return loop->virtual_clock ? loop->now * 1000 : em__sys_now_us();
-}
-
 uint64_t em_loop_now(em_loop *loop)
 {
     if (!loop)
         return 0;
-    if (!loop->running)
-        loop->now = em__loop_clock_us(loop) / 1000;
+    if (!loop->running && !loop->virtual_clock)
+        loop->now = em__sys_now_us() / 1000;
     return loop->now;
 }
 
