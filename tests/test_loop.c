@@ -404,6 +404,36 @@ TEST(a_forked_child_is_refused_and_can_make_its_own)
     assert_marks("timer");
 }
 
+static void fork_here(em_loop *loop, void *data)
+{
+    pid_t *pid = data;
+
+    (void)loop;
+    *pid = fork();
+    ck_assert_int_ge(*pid, 0);
+}
+
+TEST(a_child_forked_in_a_callback_finds_its_run_over)
+{
+    em_loop *loop = new_loop();
+    int status, r;
+    pid_t pid;
+
+    assert_ok(em_loop_post(loop, fork_here, &pid));
+    assert_ok(em_loop_post(loop, note_task, "post"));
+    assert_ok(em_loop_defer(loop, note_task, "defer"));
+    r = em_loop_run(loop, EM_RUN_DEFAULT);
+    if (pid == 0) {
+        em_loop_free(loop);
+        _exit(r == -ECHILD && !take_marks()[0] ? 0 : 1);
+    }
+    assert_error(0, r);
+    assert_marks("post defer");
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    em_loop_free(loop);
+}
+
 SUITE("loop", a_loop_with_nothing_on_it_returns_at_once, nonsense_is_refused,
       options_past_what_the_library_knows_are_refused,
       every_failure_while_making_a_loop_leaves_nothing_behind,
@@ -420,4 +450,5 @@ SUITE("loop", a_loop_with_nothing_on_it_returns_at_once, nonsense_is_refused,
       a_loop_freed_on_its_last_callback_goes_cleanly,
       a_poller_is_chosen_by_option_and_the_environment,
       another_thread_may_run_the_loop,
-      a_forked_child_is_refused_and_can_make_its_own);
+      a_forked_child_is_refused_and_can_make_its_own,
+      a_child_forked_in_a_callback_finds_its_run_over);

@@ -57,11 +57,14 @@ int em__loop_check(const em_loop *loop)
     return loop->closing ? -ESHUTDOWN : 0;
 }
 
+/* So is one whose callback forked, in the child: what it found ready is its
+ * parent's. */
 bool em__loop_halted(const em_loop *loop)
 {
     return loop->running &&
            (loop->closing ||
-            atomic_load_explicit(&loop->stop, memory_order_relaxed));
+            atomic_load_explicit(&loop->stop, memory_order_relaxed) ||
+            em__loop_is_forked(loop));
 }
 
 uint64_t em_loop_now(em_loop *loop)
@@ -341,6 +344,14 @@ void em__loop_touch(em_loop *loop)
         settle(loop);
 }
 
+static void end_run(em_loop *loop)
+{
+    loop->running = false;
+    atomic_store_explicit(&loop->runner, NULL, memory_order_relaxed);
+}
+
+/* A child that was forked in a callback touches nothing on its way out: what it
+ * would set is its parent's too. */
 int em__loop_run(em_loop *loop, em_run_mode mode)
 {
     int r;
@@ -354,9 +365,12 @@ int em__loop_run(em_loop *loop, em_run_mode mode)
                           memory_order_relaxed);
     loop->running = true;
     r = take_turns(loop, mode);
+    if (em__loop_is_forked(loop)) {
+        end_run(loop);
+        return -ECHILD;
+    }
     em__loop_empty_pocket(loop);
-    loop->running = false;
-    atomic_store_explicit(&loop->runner, NULL, memory_order_relaxed);
+    end_run(loop);
     atomic_store(&loop->stop, false);
     if (loop->closing) {
         em__loop_destroy(loop);
@@ -371,7 +385,9 @@ int em_loop_run(em_loop *loop, em_run_mode mode)
 {
     if (!loop || (unsigned)mode > EM_RUN_NOWAIT)
         return -EINVAL;
-    return em__host_is_attached(loop) ? -EBUSY : em__loop_run(loop, mode);
+    if (em__host_is_attached(loop) && !em__loop_is_forked(loop))
+        return -EBUSY;
+    return em__loop_run(loop, mode);
 }
 
 void em_loop_stop(em_loop *loop)
