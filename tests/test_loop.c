@@ -434,6 +434,26 @@ TEST(a_child_forked_in_a_callback_finds_its_run_over)
     em_loop_free(loop);
 }
 
+static void renew_default(em_loop *loop, void *data)
+{
+    em_loop *fresh;
+
+    (void)data;
+    em_loop_free(loop);
+    fresh = em_loop_default();
+    ck_assert_ptr_ne(fresh, loop);
+    assert_ok(em_loop_post(fresh, note_task, "fresh"));
+}
+
+TEST(a_default_loop_freed_in_a_callback_is_not_given_again)
+{
+    assert_ok(em_loop_post(em_loop_default(), renew_default, NULL));
+    assert_error(0, em_loop_run(em_loop_default(), EM_RUN_DEFAULT));
+    assert_error(0, em_loop_run(em_loop_default(), EM_RUN_DEFAULT));
+    assert_marks("fresh");
+    em_loop_free(em_loop_default());
+}
+
 SUITE("loop", a_loop_with_nothing_on_it_returns_at_once, nonsense_is_refused,
       options_past_what_the_library_knows_are_refused,
       every_failure_while_making_a_loop_leaves_nothing_behind,
@@ -451,4 +471,5 @@ SUITE("loop", a_loop_with_nothing_on_it_returns_at_once, nonsense_is_refused,
       a_poller_is_chosen_by_option_and_the_environment,
       another_thread_may_run_the_loop,
       a_forked_child_is_refused_and_can_make_its_own,
-      a_child_forked_in_a_callback_finds_its_run_over);
+      a_child_forked_in_a_callback_finds_its_run_over,
+      a_default_loop_freed_in_a_callback_is_not_given_again);

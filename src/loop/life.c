@@ -229,9 +229,6 @@ static void forget_everything(em_loop *loop)
 
 void em__loop_destroy(em_loop *loop)
 {
-    em_loop *expected = loop;
-
-    (void)atomic_compare_exchange_strong(&default_loop, &expected, NULL);
     em__host_end(loop);
     if (em__loop_is_forked(loop))
         forget_everything(loop);
@@ -246,9 +243,12 @@ void em__loop_destroy(em_loop *loop)
 
 void em_loop_free(em_loop *loop)
 {
+    em_loop *expected = loop;
+
     if (!loop || loop->closing)
         return;
     loop->closing = true;
+    (void)atomic_compare_exchange_strong(&default_loop, &expected, NULL);
     em__mailbox_close(&loop->mailbox);
     if (!loop->running || em__loop_is_forked(loop))
         em__loop_destroy(loop);
