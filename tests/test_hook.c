@@ -315,6 +315,46 @@ TEST(a_hook_is_told_that_a_living_loop_is_freed)
     assert_marks("hook alive hook dead");
 }
 
+static void free_when_dead(em_loop *of, bool alive, void *data)
+{
+    (void)data;
+    mark(alive ? "alive" : "dead");
+    if (!alive)
+        em_loop_free(of);
+}
+
+static void note_free(void *data)
+{
+    mark("free");
+    mark(data);
+}
+
+TEST(a_hook_may_free_the_loop_after_its_last_turn)
+{
+    begin();
+    assert_ok(em_loop_set_alive_hook(loop, free_when_dead, NULL));
+    assert_ok(em_loop_post(loop, note_task, "post"));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("alive post dead");
+}
+
+TEST(a_hook_may_free_the_loop_amid_a_change_and_the_host_ends_it)
+{
+    em_source *timer;
+
+    begin();
+    assert_ok(em_loop_attach(loop, &host, "host"));
+    assert_ok(em_loop_set_alive_hook(loop, free_when_dead, NULL));
+    assert_ok(em_loop_add_timer(loop, 60000, 0, note_timer, "x", &timer));
+    em_source_set_free(timer, note_free);
+    (void)take_marks();
+    em_source_set_timer(timer, UINT64_MAX, 0);
+    assert_marks("host dead dead");
+    assert_error(-ESHUTDOWN, em_loop_post(loop, note_task, "post"));
+    assert_error(0, em_loop_turn(loop));
+    assert_marks("host detached free x");
+}
+
 TEST(nonsense_hosts_are_refused)
 {
     em_host none = { .size = sizeof(none) };
@@ -437,7 +477,10 @@ SUITE("hook", the_host_wakes_for_a_post_from_another_thread,
       an_attached_loop_is_run_by_its_host_alone,
       a_host_and_a_hook_are_both_told,
       a_loop_freed_while_attached_leaves_its_host,
-      a_hook_is_told_that_a_living_loop_is_freed, nonsense_hosts_are_refused,
+      a_hook_is_told_that_a_living_loop_is_freed,
+      a_hook_may_free_the_loop_after_its_last_turn,
+      a_hook_may_free_the_loop_amid_a_change_and_the_host_ends_it,
+      nonsense_hosts_are_refused,
       a_forked_child_does_not_touch_its_parents_host,
       a_forked_child_calls_no_hook_of_its_parent,
       the_host_sleeps_on_when_the_timer_that_it_waited_for_is_taken_off);

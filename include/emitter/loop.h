@@ -201,8 +201,9 @@ em_loop *em_source_loop(em_source *source);
 
 /* Tell fn, on the owner's thread and outside of turns, of each change of
  * em_loop_alive; fn NULL: nobody.  For hosts that run until they are told not
- * to, and for those without an adapter.  Returns 0, -EINVAL, -ENOMEM or
- * -ECHILD. */
+ * to, and for those without an adapter.  A loop that fn frees ends with the
+ * turn that led to the call, and with the next one if it was none.  Returns 0,
+ * -EINVAL, -ENOMEM or -ECHILD. */
 int em_loop_set_alive_hook(em_loop *loop, em_alive_fn *fn, void *data);
 
 /* Take the loop out of the host that an adapter put it in (em_attach_uv and so

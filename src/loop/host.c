@@ -26,8 +26,16 @@ bool em__host_is_attached(const em_loop *loop)
 
 static void tell(em_loop *loop, em_alive_fn *fn, void *data)
 {
-    if (fn)
-        fn(loop, loop->host->told, data);
+    if (!fn)
+        return;
+    loop->host->telling++;
+    fn(loop, loop->host->told, data);
+    loop->host->telling--;
+}
+
+bool em__host_is_told(const em_loop *loop)
+{
+    return loop->host && loop->host->telling > 0;
 }
 
 /* Either may change the loop's liveness, which tells both again.  A forked

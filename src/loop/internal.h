@@ -90,7 +90,8 @@ typedef struct em__host {
     em_alive_fn *alive, *hook;
     void (*detach)(em_loop *loop, void *data); /* NULL: no host has the loop */
     void *data, *hook_data;
-    bool told; /* what both know */
+    unsigned telling; /* depth of calls into either */
+    bool told;        /* what both know */
 } em__host;
 
 struct em_loop {
@@ -122,6 +123,7 @@ struct em_loop {
     unsigned forks; /* em__sys_forks when it was made */
     em__host *host; /* who wants to know whether we are alive; or NULL */
     bool running, closing;
+    bool doomed; /* freed by whom it told of its life: it ends with a turn */
     bool virtual_clock;
     bool hosted;  /* somebody has our descriptor */
     bool brisk;   /* its calls took less than a microsecond each, lately */
@@ -171,6 +173,7 @@ static inline unsigned em__loop_alive_holds(em_loop *loop)
 
 /* life.c */
 void em__loop_destroy(em_loop *loop);
+bool em__loop_end_doomed(em_loop *loop); /* whether it did */
 
 /* loop.c */
 int em__loop_run(em_loop *loop, em_run_mode mode); /* attached or not */
@@ -199,7 +202,8 @@ void em__loop_begin_looking(em_loop *loop);   /* without looking back */
  */
 void em__host_alive_changed(em_loop *loop);
 bool em__host_is_attached(const em_loop *loop);
-void em__host_end(em_loop *loop); /* the loop is about to go */
+bool em__host_is_told(const em_loop *loop); /* is in a call of ours */
+void em__host_end(em_loop *loop);           /* the loop is about to go */
 
 /* source.c.  A new source is inactive and on its loop's list; its callback and
  * data are set, and so is *ret unless ret is NULL. */

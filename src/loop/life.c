@@ -241,6 +241,23 @@ void em__loop_destroy(em_loop *loop)
     em__loop_release(loop);
 }
 
+bool em__loop_end_doomed(em_loop *loop)
+{
+    if (!loop->doomed || em__host_is_told(loop))
+        return false;
+    loop->doomed = false;
+    em__loop_destroy(loop);
+    return true;
+}
+
+/* Whoever told a host or a hook may be amid a change of the loop, and so the
+ * loop ends in a turn, for which a host is made to come. */
+static void doom(em_loop *loop)
+{
+    loop->doomed = true;
+    em__poller_wake(&loop->poller);
+}
+
 void em_loop_free(em_loop *loop)
 {
     em_loop *expected = loop;
@@ -250,6 +267,10 @@ void em_loop_free(em_loop *loop)
     loop->closing = true;
     (void)atomic_compare_exchange_strong(&default_loop, &expected, NULL);
     em__mailbox_close(&loop->mailbox);
-    if (!loop->running || em__loop_is_forked(loop))
+    if (em__loop_is_forked(loop))
+        em__loop_destroy(loop);
+    else if (em__host_is_told(loop))
+        doom(loop);
+    else if (!loop->running)
         em__loop_destroy(loop);
 }

@@ -358,6 +358,8 @@ int em__loop_run(em_loop *loop, em_run_mode mode)
 
     if (em__loop_is_forked(loop))
         return -ECHILD;
+    if (em__loop_end_doomed(loop))
+        return 0;
     if (loop->running || loop->closing)
         return -EBUSY;
     atomic_store_explicit(&loop->owner, em__sys_thread(), memory_order_relaxed);
@@ -378,6 +380,8 @@ int em__loop_run(em_loop *loop, em_run_mode mode)
     }
     em__loop_touch(loop);
     em__host_alive_changed(loop);
+    if (em__loop_end_doomed(loop))
+        return 0;
     return r < 0 ? r : is_alive(loop);
 }
 
