@@ -19,6 +19,7 @@ static void open_host(void)
 
 static int attach(em_loop *loop)
 {
+    ck_assert_int_eq(em_attach_sd_event(loop, NULL), -EINVAL);
     return em_attach_sd_event(loop, event);
 }
 

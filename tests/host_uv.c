@@ -25,6 +25,7 @@ static void open_host(void)
 
 static int attach(em_loop *loop)
 {
+    ck_assert_int_eq(em_attach_uv(loop, NULL), -EINVAL);
     return em_attach_uv(loop, &uv);
 }
 

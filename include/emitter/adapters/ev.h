@@ -55,6 +55,8 @@ static inline int em_attach_ev(em_loop *loop, struct ev_loop *ev)
     int fd = em_loop_fd(loop);
     int r;
 
+    if (!ev)
+        return -EINVAL;
     if (fd < 0)
         return fd;
     if (em_loop_is_attached(loop))

@@ -55,6 +55,8 @@ static inline int em_attach_event(em_loop *loop, struct event_base *base)
     int fd = em_loop_fd(loop);
     int r;
 
+    if (!base)
+        return -EINVAL;
     if (fd < 0)
         return fd;
     if (em_loop_is_attached(loop))

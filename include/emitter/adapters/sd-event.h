@@ -38,6 +38,8 @@ static inline int em_attach_sd_event(em_loop *loop, sd_event *event)
     int fd = em_loop_fd(loop);
     int r;
 
+    if (!event)
+        return -EINVAL;
     if (fd < 0)
         return fd;
     if (em_loop_is_attached(loop))

@@ -48,6 +48,8 @@ static inline int em_attach_uv(em_loop *loop, uv_loop_t *uv)
     int fd = em_loop_fd(loop);
     int r;
 
+    if (!uv)
+        return -EINVAL;
     if (fd < 0)
         return fd;
     if (em_loop_is_attached(loop))
