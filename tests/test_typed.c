@@ -194,6 +194,8 @@ TEST(a_copy_of_arguments_has_its_own_strings)
 {
     const em_args none = { 0, NULL };
     const em_args broken = { 1, NULL };
+    const em_arg no_text = { .type = EM_TYPE_STRING };
+    const em_args empty = { 1, &no_text };
     char text[] = "before";
     em_args *args = EM_ARGS(em_string(text), em_int(1), em_string(""));
     em_args *copy;
@@ -208,6 +210,9 @@ TEST(a_copy_of_arguments_has_its_own_strings)
     ck_assert_uint_eq(copy->count, 0);
     em_args_free(copy);
     em_args_free(NULL);
+    assert_ok(em_args_copy(&empty, &copy));
+    ck_assert_ptr_null(copy->values[0].as.string);
+    em_args_free(copy);
     assert_error(-EINVAL, em_args_copy(NULL, &copy));
     assert_error(-EINVAL, em_args_copy(args, NULL));
     assert_error(-EINVAL, em_args_copy(&broken, &copy));

@@ -75,7 +75,9 @@ const em_arg *em_require_arg(em_emitter *emitter, const void *args,
 
 static size_t string_size(const em_arg *arg)
 {
-    return arg->type == EM_TYPE_STRING ? strlen(arg->as.string) + 1 : 0;
+    if (arg->type != EM_TYPE_STRING || !arg->as.string)
+        return 0;
+    return strlen(arg->as.string) + 1;
 }
 
 /* The em_args, its values, then their strings. */
