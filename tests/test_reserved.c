@@ -178,6 +178,42 @@ static void end_emitter(em_emitter *e, void *arg, void *data)
     em_unref(e);
 }
 
+enum { MANY = 1200, DEEP = 1000 };
+
+/* Add one more listener from within the announcement of the one before; the
+ * last one finds almost all others gone, and no memory. */
+static void go_deeper(em_emitter *e, void *arg, void *data)
+{
+    const em_listener_info *info = arg;
+    int *depth = data;
+
+    if (info->fn != note)
+        return;
+    if (++*depth < DEEP) {
+        assert_ok(em_on(e, "data", note, "deep"));
+        return;
+    }
+    ck_assert_int_eq(em_off_data(e, NULL), MANY);
+    fail_allocation(2);
+    (void)em_on(e, "data", other, "deepest");
+    (void)allocation_failed();
+}
+
+TEST(what_was_reserved_stays_so_though_an_array_that_shrank_cannot_grow)
+{
+    em_emitter e;
+    int i, depth = 0;
+
+    em_emitter_init(&e, NULL, NULL);
+    em_set_max_listeners(&e, 0);
+    for (i = 0; i < MANY; i++)
+        assert_ok(em_on(&e, "data", ignore, NULL));
+    assert_ok(em_on(&e, "newListener", go_deeper, &depth));
+    assert_ok(em_on(&e, "data", note, "deep"));
+    ck_assert_int_eq(em_off_data(&e, "deep"), DEEP);
+    em_unref(&e);
+}
+
 TEST(an_emitter_that_ends_in_newListener_takes_nothing)
 {
     em_emitter e;
@@ -639,6 +675,7 @@ SUITE("reserved",
       what_newListener_adds_lands_before_the_one_being_added,
       names_made_in_newListener_are_as_old_as_for_Node,
       newListener_may_change_everything_and_the_slot_stays_reserved,
+      what_was_reserved_stays_so_though_an_array_that_shrank_cannot_grow,
       an_emitter_that_ends_in_newListener_takes_nothing,
       an_emitter_may_end_in_removeListener,
       off_all_goes_newest_first_and_removeListener_goes_last,

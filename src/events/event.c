@@ -199,7 +199,7 @@ int em__event_reserve(em__core *core, em__event *event, bool front)
     uint32_t count = event->end - event->begin;
     uint32_t more;
 
-    if (event->capacity >= LARGE && count < event->capacity / 8)
+    if (event->capacity >= LARGE && count + wanted < event->capacity / 8)
         (void)reallocate(core, event, event->capacity / 4, front);
     if (event->capacity - count >= wanted)
         return 0;
