@@ -287,6 +287,41 @@ TEST(a_failed_baton_emits_error_on_its_owner_after_after)
     em_loop_free(loop);
 }
 
+/* --- owners that go --- */
+
+static void mark_data(void *data)
+{
+    mark(data);
+}
+
+static void start_for(em_emitter *owner)
+{
+    assert_error(-ESHUTDOWN,
+                 em_baton_start(loop,
+                                EM_OPTIONS(em_baton_options, .work = succeed,
+                                           .free_data = mark_data,
+                                           .data = "never", .owner = owner),
+                                NULL));
+}
+
+static void start_for_and_mark(em_emitter *owner)
+{
+    start_for(owner);
+    mark("gone");
+}
+
+TEST(an_emitter_that_is_being_destroyed_owns_no_new_baton)
+{
+    em_emitter owner;
+
+    begin();
+    em_emitter_init(&owner, loop, start_for_and_mark);
+    em_unref(&owner);
+    assert_marks("gone");
+    ck_assert(!em_loop_alive(loop));
+    em_loop_free(loop);
+}
+
 SUITE("progress", every_item_comes_once_in_order_and_before_after,
       past_the_limit_an_item_is_refused_and_stays_the_callers,
       a_cancelled_work_does_not_wait_for_its_items_to_be_read,
@@ -294,4 +329,5 @@ SUITE("progress", every_item_comes_once_in_order_and_before_after,
       a_loop_that_is_freed_reads_what_its_running_work_sends,
       waiting_ends_when_work_ended_or_never_will_begin,
       a_work_that_waits_for_its_own_pool_is_told_of_the_deadlock,
-      a_failed_baton_emits_error_on_its_owner_after_after);
+      a_failed_baton_emits_error_on_its_owner_after_after,
+      an_emitter_that_is_being_destroyed_owns_no_new_baton);

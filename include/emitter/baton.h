@@ -62,7 +62,8 @@ int em_baton_run(em_loop *loop, em_work_fn *work, em_after_fn *after,
 /* The same with options.  A ret that is not NULL gets a reference of its own,
  * to be given back with em_baton_unref.  Also -E2BIG, and -EAGAIN if the pool's
  * queue is full; on any error nothing of the options was taken.  -EINVAL also
- * for a priority out of range and for error_to_owner without an owner. */
+ * for a priority out of range and for error_to_owner without an owner;
+ * -ESHUTDOWN also for an owner that is being destroyed. */
 int em_baton_start(em_loop *loop, const em_baton_options *options,
                    em_baton **ret);
 

@@ -7,6 +7,7 @@
 
 #include "base/options.h"
 #include "baton/internal.h"
+#include "events/emitter.h"
 
 enum { DEFAULT_PROGRESS_LIMIT = 1024 };
 
@@ -135,13 +136,15 @@ static int enqueue(em_pool *pool, em_baton *baton)
     return 0;
 }
 
+/* An owner that is being destroyed cannot be held any more. */
 static int hold(em_loop *loop, const em_baton_options *options)
 {
     int r = em__loop_hold(loop, em__recall, !options->unref);
 
-    if (r == 0 && options->owner)
-        em_ref(options->owner);
-    return r;
+    if (r < 0 || !options->owner || em__ref_alive(options->owner))
+        return r;
+    em__loop_unhold_early(loop, !options->unref);
+    return -ESHUTDOWN;
 }
 
 static void let_go(em_loop *loop, const em_baton_options *options)
