@@ -227,7 +227,8 @@ void em__thread_note(em__tally *tally, uint64_t waited, uint64_t ran);
 /* Make the calling thread pass for another, or for none (NULL): what it was. */
 em__thread *em__thread_pass_for(em__thread *thread);
 
-/* solo.c.  A baton was put into a pool's solo queue; locked. */
+/* solo.c.  A baton was put into a pool's solo queue, or its turn there came;
+ * locked. */
 void em__solo_call(em_baton *baton);
 
 /* On the thread of a loop with a virtual clock, run batons of it until this one

@@ -144,7 +144,8 @@ static bool enter_lane(em__queue *queue, em__full *full)
     return true;
 }
 
-/* The lane is a ring, so that taking its leader out leaves one of the rest. */
+/* The lane is a ring, so that taking its leader out leaves one of the rest.  It
+ * may be another loop's, which waits for nothing else. */
 static void leave_lane(em__queue *queue, em__full *full)
 {
     em__full **link;
@@ -167,6 +168,8 @@ static void leave_lane(em__queue *queue, em__full *full)
     next->chain = full->chain;
     *link = next;
     enter_level(queue, &next->baton);
+    if (next->baton.solo)
+        em__solo_call(&next->baton);
 }
 
 /* --- the whole --- */
@@ -222,15 +225,9 @@ em_baton *em__queue_take_like(em__queue *queue, int level)
     return baton;
 }
 
-em_baton *em__queue_release(em__queue *queue, em_baton *baton)
+void em__queue_release(em__queue *queue, em_baton *baton)
 {
-    em__full *full = em__baton_full(baton);
-    em__full *next = NULL;
-
-    if (!em__list_empty(&full->lane))
-        next = em__container(full->lane.next, em__full, lane);
-    leave_lane(queue, full);
-    return next ? &next->baton : NULL;
+    leave_lane(queue, em__baton_full(baton));
 }
 
 /* How many of the loop's are on a level, up to the most that are choices; the

@@ -56,8 +56,8 @@ em_baton *em__queue_take(em__queue *queue);
  * baton is a plain one; or NULL. */
 em_baton *em__queue_take_like(em__queue *queue, int level);
 
-/* A baton with a key has run: the next in its lane, or NULL, may go. */
-em_baton *em__queue_release(em__queue *queue, em_baton *baton);
+/* A baton with a key has run: the next in its lane, if any, may go. */
+void em__queue_release(em__queue *queue, em_baton *baton);
 
 /* Of the batons of one loop, those whose turn it may be, the first
  * EM__CHOICES_MAX of one level: how many they are; and take the nth, from 0. */

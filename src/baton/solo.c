@@ -71,17 +71,14 @@ static em_baton *draw(em_loop *loop)
 /* Under the lock. */
 static void end(em_pool *pool, em_baton *baton)
 {
-    em__full *full = em__baton_full(baton);
-    em_baton *next = NULL;
+    const em__full *full = em__baton_full(baton);
 
     pool->wait[0]++;
     pool->run[0]++;
     pool->at_work--;
     pool->solo_runs--;
     if (full && full->key)
-        next = em__queue_release(&pool->solo, baton);
-    if (next)
-        em__solo_call(next);
+        em__queue_release(&pool->solo, baton);
     if (pool->closed)
         (void)pthread_cond_broadcast(&pool->changed);
 }

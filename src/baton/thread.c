@@ -191,7 +191,7 @@ static void run(em__thread *self, em_baton *baton)
                     self->now - started);
     if (baton->full && ((em__full *)baton)->key) {
         em__pool_lock(self->pool);
-        (void)em__queue_release(&self->pool->queue, baton);
+        em__queue_release(&self->pool->queue, baton);
         em__park_stir(self->pool, 0, self->now);
         em__pool_unlock(self->pool);
     }
