@@ -168,6 +168,43 @@ static void put_key(em_pool *pool, const void *key, em_work_fn *work,
                              ret));
 }
 
+static void put_with_key(em_pool *pool, const void *lane, const char *letter)
+{
+    assert_ok(em_baton_start(loop,
+                             EM_OPTIONS(em_baton_options, .work = write_letter,
+                                        .data = (void *)letter, .pool = pool,
+                                        .key = lane),
+                             NULL));
+}
+
+/* The order of what is queued in the same microsecond is nobody's. */
+static void let_the_clock_move(void)
+{
+    uint64_t began = em__sys_now_us();
+
+    while (em__sys_now_us() == began)
+        ;
+}
+
+TEST(a_baton_that_waited_for_its_key_goes_before_what_came_after_it)
+{
+    static const char *const others[] = { "c", "d", "f" };
+    static const char lane;
+    em_pool *pool = begin(1);
+
+    put_with_key(pool, &lane, "a");
+    put_with_key(pool, &lane, "b");
+    let_the_clock_move();
+    put(loop, pool, write_letter, (void *)others[0]);
+    put(loop, pool, write_letter, (void *)others[1]);
+    let_the_clock_move();
+    put_with_key(pool, &lane, "e");
+    let_the_clock_move();
+    put(loop, pool, write_letter, (void *)others[2]);
+    let_all_end(loop, pool);
+    ck_assert_str_eq(take_letters(), "abcdef");
+}
+
 TEST(different_keys_run_at_the_same_time)
 {
     em_pool *pool;
@@ -353,6 +390,7 @@ SUITE("queue", higher_priorities_go_first_and_equals_in_order,
       a_priority_out_of_range_is_refused,
       aging_lets_the_lowest_priority_through_a_flood_of_the_highest,
       equal_keys_run_in_order_and_one_at_a_time_under_eight_threads,
+      a_baton_that_waited_for_its_key_goes_before_what_came_after_it,
       different_keys_run_at_the_same_time,
       a_cancelled_baton_lets_the_next_of_its_key_go,
       a_freed_loop_takes_its_batons_out_of_lanes_and_leaves_those_of_others,

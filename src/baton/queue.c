@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "baton/internal.h"
 
-enum { FIRST_LANES = 16 };
+enum { FIRST_LANES = 16, NEXT_LOOKS = 64 };
 
 /* Of aging, in ms: centuries, and far from overflowing. */
 static const uint64_t MOST_AGING = UINT64_C(1) << 40;
@@ -35,9 +35,42 @@ static void set_count(em__queue *queue, size_t count)
 
 /* --- levels --- */
 
+static uint64_t queued_at(const em__list *node)
+{
+    return em__container(node, const em_baton, node)->queued_us;
+}
+
 static void enter_level(em__queue *queue, em_baton *baton)
 {
     em__list_append(&queue->levels[baton->level], &baton->node);
+    queue->occupied |= 1U << baton->level;
+}
+
+/* The first of a level that was queued at that time or later, or the level's
+ * end.  It is looked for from both ends: what was put back belongs near the
+ * front, and the next of one key among many near the back.  After so many looks
+ * it is a later one, as far to the front as was seen to be right. */
+static em__list *first_since(em__list *level, uint64_t queued_us, size_t looks)
+{
+    em__list *from = level->next;
+    em__list *to = level;
+
+    for (; from != to && queued_at(from) < queued_us; looks--) {
+        if (looks == 0 || queued_at(to->prev) < queued_us)
+            return to;
+        from = from->next;
+        if (from != to)
+            to = to->prev;
+    }
+    return from;
+}
+
+/* Before those that were queued after it. */
+static void enter_in_order(em__queue *queue, em_baton *baton, size_t looks)
+{
+    em__list *level = &queue->levels[baton->level];
+
+    em__list_append(first_since(level, baton->queued_us, looks), &baton->node);
     queue->occupied |= 1U << baton->level;
 }
 
@@ -144,8 +177,10 @@ static bool enter_lane(em__queue *queue, em__full *full)
     return true;
 }
 
-/* The lane is a ring, so that taking its leader out leaves one of the rest.  It
- * may be another loop's, which waits for nothing else. */
+/* The lane is a ring, so that taking its leader out leaves one of the rest.
+ * That one goes where it would be had it not waited: at the end, a flood of
+ * others would come between any two of a lane.  It may be another loop's, which
+ * waits for nothing else. */
 static void leave_lane(em__queue *queue, em__full *full)
 {
     em__full **link;
@@ -167,7 +202,7 @@ static void leave_lane(em__queue *queue, em__full *full)
     next->leads = true;
     next->chain = full->chain;
     *link = next;
-    enter_level(queue, &next->baton);
+    enter_in_order(queue, &next->baton, NEXT_LOOKS);
     if (next->baton.solo)
         em__solo_call(&next->baton);
 }
@@ -187,14 +222,7 @@ void em__queue_put(em__queue *queue, em_baton *baton)
 /* Among those that were taken with it and are back already, too. */
 void em__queue_put_back(em__queue *queue, em_baton *baton)
 {
-    em__list *level = &queue->levels[baton->level];
-    em__list *next = level->next;
-
-    while (next != level &&
-           em__container(next, em_baton, node)->queued_us < baton->queued_us)
-        next = next->next;
-    em__list_append(next, &baton->node);
-    queue->occupied |= 1U << baton->level;
+    enter_in_order(queue, baton, SIZE_MAX);
     set_count(queue, em__queue_count(queue) + 1);
 }
 
