@@ -75,5 +75,62 @@ TEST(a_loop_that_is_freed_lets_another_loops_batons_of_its_key_go)
     assert_marks("one -125 two 0");
 }
 
+/* --- works inside works --- */
+
+static em_pool *other_pool;
+
+/* Run a work of the other pool, which is its data, inside this one. */
+static int run_inside(em_baton *baton, void *data)
+{
+    em_work_fn **inner = data;
+    em_baton *inside = NULL;
+
+    start(em_baton_loop(baton),
+          (em_baton_options){
+              .work = *inner, .data = "inside", .pool = other_pool },
+          &inside);
+    assert_ok(em_baton_wait(inside, UINT64_MAX));
+    em_baton_unref(inside);
+    return 0;
+}
+
+static void run_one_inside_another(em_work_fn *inner)
+{
+    pool = new_pool(1);
+    other_pool = new_pool(1);
+    one = new_loop(1);
+    assert_ok(
+        em_baton_start(one,
+                       EM_OPTIONS(em_baton_options, .work = run_inside,
+                                  .data = &inner, .pool = pool, .key = &key),
+                       NULL));
+    assert_error(0, em_loop_run(one, EM_RUN_DEFAULT));
+    em_loop_free(one);
+    em_pool_free(other_pool);
+    em_pool_free(pool);
+}
+
+static int wait_for_its_key(em_baton *baton, void *data)
+{
+    em_baton *awaited = NULL;
+    int r;
+
+    (void)data;
+    start(em_baton_loop(baton),
+          (em_baton_options){
+              .work = succeed, .data = "behind", .pool = pool, .key = &key },
+          &awaited);
+    r = em_baton_wait(awaited, UINT64_MAX);
+    em_baton_unref(awaited);
+    return r;
+}
+
+TEST(a_work_that_waits_for_a_key_of_one_further_up_is_told)
+{
+    run_one_inside_another(wait_for_its_key);
+    assert_marks("inside -35 behind 0");
+}
+
 SUITE("solo", a_cancelled_baton_lets_another_loops_of_its_key_go,
-      a_loop_that_is_freed_lets_another_loops_batons_of_its_key_go);
+      a_loop_that_is_freed_lets_another_loops_batons_of_its_key_go,
+      a_work_that_waits_for_a_key_of_one_further_up_is_told);

@@ -115,6 +115,8 @@ typedef struct em__thread {
     unsigned batch;    /* how many it took */
     bool spun;         /* since it last had work */
     em_baton *current; /* the one whose work it is in */
+    /* In whose work this one passes for a thread, or NULL. */
+    struct em__thread *outer;
     /* Locked. */
     em__list node;
     em__parked parked;
@@ -232,8 +234,8 @@ em__thread *em__thread_pass_for(em__thread *thread);
 void em__solo_call(em_baton *baton);
 
 /* On the thread of a loop with a virtual clock, run batons of it until this one
- * has ended: 0, -EDEADLK if it is being run further up the stack, or -EAGAIN if
- * that is up to other loops.  Not locked. */
+ * has ended: 0, -EDEADLK if it is being run further up the stack or waits there
+ * for its key, or -EAGAIN if that is up to other loops.  Not locked. */
 int em__solo_run_until(em_baton *baton);
 
 /* expire.c, all locked */

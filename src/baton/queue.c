@@ -253,6 +253,18 @@ em_baton *em__queue_take_like(em__queue *queue, int level)
     return baton;
 }
 
+bool em__queue_waits_for_running(const em__queue *queue, em_baton *baton)
+{
+    const em__full *full = em__baton_full(baton);
+    em__full *leader;
+
+    if (!full || !full->key || full->leads)
+        return false;
+    leader = *find_lane(queue, full->key);
+    return leader->baton.loop == baton->loop &&
+           atomic_load(&leader->baton.state) == EM__BATON_RUNNING;
+}
+
 void em__queue_release(em__queue *queue, em_baton *baton)
 {
     leave_lane(queue, em__baton_full(baton));

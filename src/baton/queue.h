@@ -56,6 +56,10 @@ em_baton *em__queue_take(em__queue *queue);
  * baton is a plain one; or NULL. */
 em_baton *em__queue_take_like(em__queue *queue, int level);
 
+/* Whether a baton that is queued waits for its key, which one of its own loop's
+ * has that runs. */
+bool em__queue_waits_for_running(const em__queue *queue, em_baton *baton);
+
 /* A baton with a key has run: the next in its lane, if any, may go. */
 void em__queue_release(em__queue *queue, em_baton *baton);
 

@@ -87,10 +87,11 @@ static void end(em_pool *pool, em_baton *baton)
 static void run(em_loop *loop, em_baton *baton)
 {
     em_pool *pool = baton->pool;
-    em__thread as = { .pool = pool, .current = baton };
-    em__thread *before = em__thread_pass_for(&as);
+    em__thread *before = em__thread_self();
+    em__thread as = { .pool = pool, .current = baton, .outer = before };
     int status;
 
+    (void)em__thread_pass_for(&as);
     em__loop_calling(loop, (void (*)(void))baton->work);
     status = baton->work(baton, baton->data);
     (void)em__thread_pass_for(before);
@@ -114,11 +115,24 @@ void em__solo_call(em_baton *baton)
     em__loop_send_on(baton->loop, run_one);
 }
 
+/* What its loop runs is on this stack. */
+static bool waits_for_this_stack(em_baton *baton)
+{
+    em_pool *pool = baton->pool;
+    bool waits;
+
+    em__pool_lock(pool);
+    waits = atomic_load(&baton->state) == EM__BATON_QUEUED &&
+            em__queue_waits_for_running(&pool->solo, baton);
+    em__pool_unlock(pool);
+    return waits;
+}
+
 int em__solo_run_until(em_baton *baton)
 {
     while (atomic_load(&baton->state) == EM__BATON_QUEUED) {
         if (!run_one(baton->loop))
-            return -EAGAIN;
+            return waits_for_this_stack(baton) ? -EDEADLK : -EAGAIN;
     }
     return atomic_load(&baton->state) == EM__BATON_DONE ? 0 : -EDEADLK;
 }
