@@ -3,22 +3,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "head.h"
 
-/* --- spans --- */
-
-bool span_is(struct span span, const char *text)
-{
-    return span.size == strlen(text) &&
-           strncasecmp(span.at, text, span.size) == 0;
-}
-
-bool span_is_exact(struct span span, const char *text)
-{
-    return span.size == strlen(text) && memcmp(span.at, text, span.size) == 0;
-}
+/* --- headers by name --- */
 
 const struct span *head_value(const struct head *head, const char *name)
 {
@@ -156,25 +144,43 @@ static int parse(struct head *head, enum http_parser_type type,
     return 0;
 }
 
-/* --- headers that decide where a message ends --- */
+/* --- characters --- */
 
-/* Of field names, RFC 9110, section 5.6.2.  The packaged http-parser is built
- * lenient and lets a space through. */
-static bool is_token(struct span span)
+/* A bit for each. */
+struct set {
+    uint64_t has[4];
+};
+
+/* Of field names: letters, digits and !#$%&'*+-.^_`|~ (RFC 9110, section
+ * 5.6.2).  The packaged http-parser is built lenient and lets a space through.
+ */
+static const struct set token = { { 0x03ff6cfa00000000, 0x57ffffffc7fffffe } };
+
+/* Of field values: no control characters but tabs (section 5.5). */
+static const struct set text = { { 0xffffffff00000200, 0x7fffffffffffffff,
+                                   UINT64_MAX, UINT64_MAX } };
+
+/* Of a host and its port (RFC 3986, section 3.2.2); a comma would be a list to
+ * some. */
+static const struct set host = { { 0x2fff6ff200000000, 0x47fffffeaffffffe } };
+
+/* Of a target: what is printed, and no fragment. */
+static const struct set target = { { 0xfffffff600000000, 0x7fffffffffffffff } };
+
+static bool consists_of(struct span span, const struct set *set)
 {
-    static const char others[] = "!#$%&'*+-.^_`|~";
+    unsigned char c;
     size_t i;
-    char c;
 
     for (i = 0; i < span.size; i++) {
-        c = span.at[i];
-        if ((c | 32) >= 'a' && (c | 32) <= 'z')
-            continue;
-        if (!(c >= '0' && c <= '9') && (c == 0 || !strchr(others, c)))
+        c = (unsigned char)span.at[i];
+        if (!(set->has[c / 64] >> c % 64 & 1))
             return false;
     }
-    return span.size > 0;
+    return true;
 }
+
+/* --- headers that decide where a message ends --- */
 
 /* More digits than these would be 413 whatever they are. */
 enum { DIGITS_MAX = 18 };
@@ -208,13 +214,8 @@ static int read_coding(struct head *head, struct span value)
 
 static int read_host(struct head *head, struct span value)
 {
-    size_t i;
-
-    if (head->host.at)
+    if (head->host.at || !consists_of(value, &host))
         return HTTP_STATUS_BAD_REQUEST;
-    for (i = 0; i < value.size; i++)
-        if (value.at[i] <= ' ' || strchr("/\\,@?#", value.at[i]))
-            return HTTP_STATUS_BAD_REQUEST;
     head->host = value;
     return 0;
 }
@@ -227,18 +228,6 @@ static int read_expect(struct head *head, struct span value)
     return 0;
 }
 
-/* http-parser lets control characters other than CR, LF and NUL through. */
-static bool is_text(struct span value)
-{
-    size_t i;
-
-    for (i = 0; i < value.size; i++)
-        if (((unsigned char)value.at[i] < ' ' && value.at[i] != '\t') ||
-            value.at[i] == 127)
-            return false;
-    return true;
-}
-
 static struct span trimmed(struct span value)
 {
     while (value.size > 0 && (value.at[value.size - 1] == ' ' ||
@@ -247,7 +236,6 @@ static struct span trimmed(struct span value)
     return value;
 }
 
-/* By length first: most names differ in it. */
 static int read_header(struct head *head, struct header *header)
 {
     struct span name = header->name;
@@ -255,15 +243,16 @@ static int read_header(struct head *head, struct header *header)
     if (!header->value.at)
         header->value = (struct span){ "", 0 };
     header->value = trimmed(header->value);
-    if (!is_token(name) || !is_text(header->value))
+    if (name.size == 0 || !consists_of(name, &token) ||
+        !consists_of(header->value, &text))
         return HTTP_STATUS_BAD_REQUEST;
-    if (name.size == 4 && span_is(name, "host"))
+    if (span_is(name, "host"))
         return read_host(head, header->value);
-    if (name.size == 6 && span_is(name, "expect"))
+    if (span_is(name, "expect"))
         return read_expect(head, header->value);
-    if (name.size == 14 && span_is(name, "content-length"))
+    if (span_is(name, "content-length"))
         return read_length(head, header->value);
-    if (name.size == 17 && span_is(name, "transfer-encoding"))
+    if (span_is(name, "transfer-encoding"))
         return read_coding(head, header->value);
     return 0;
 }
@@ -283,47 +272,59 @@ static int read_headers(struct head *head)
 
 /* --- the target --- */
 
-static bool is_printable(struct span span)
+/* http://HOST/PATH: that host counts (RFC 9112, section 3.2.2), and there has
+ * to be one (RFC 9110, section 4.2.1). */
+static int strip_origin(struct head *head)
 {
-    size_t i;
+    const char *end = head->target.at + head->target.size, *at, *path;
 
-    for (i = 0; i < span.size; i++)
-        if (span.at[i] <= ' ' || span.at[i] >= 127 || span.at[i] == '#')
-            return false;
-    return span.size > 0;
+    at = memchr(head->target.at, ':', head->target.size);
+    if (*head->target.at == '/' || !at || end - at < 3 ||
+        memcmp(at, "://", 3) != 0)
+        return 0;
+    at += 3;
+    for (path = at; path < end && *path != '/' && *path != '?'; path++)
+        ;
+    head->host = (struct span){ at, (size_t)(path - at) };
+    head->path = (struct span){ path, (size_t)(end - path) };
+    return head->host.size > 0 && *at != ':' && consists_of(head->host, &host)
+               ? 0
+               : HTTP_STATUS_BAD_REQUEST;
 }
 
-/* http://HOST/PATH: that host counts (RFC 9112, section 3.2.2). */
-static void strip_origin(struct head *head)
+static void split_query(struct head *head)
 {
-    const char *end = head->target.at + head->target.size;
-    const char *at = head->target.at, *slash;
+    const char *mark = memchr(head->path.at, '?', head->path.size);
 
-    if (*at == '/' || !(slash = memchr(at, ':', head->target.size)))
+    if (!mark)
         return;
-    if (end - slash < 3 || memcmp(slash, "://", 3) != 0)
-        return;
-    at = slash + 3;
-    slash = memchr(at, '/', (size_t)(end - at));
-    head->host = (struct span){ at, (size_t)((slash ? slash : end) - at) };
-    head->path = slash ? (struct span){ slash, (size_t)(end - slash) }
-                       : (struct span){ "/", 1 };
+    head->query.at = mark + 1;
+    head->query.size = head->path.size - (size_t)(mark + 1 - head->path.at);
+    head->path.size = (size_t)(mark - head->path.at);
+}
+
+/* An origin alone is its root, or the server itself (RFC 9112, section 3.2.4).
+ */
+static void complete_path(struct head *head)
+{
+    bool all = head->method == HTTP_OPTIONS && !head->query.at;
+
+    if (head->path.size == 0)
+        head->path = (struct span){ all ? "*" : "/", 1 };
 }
 
 static int split_target(struct head *head)
 {
-    const char *mark;
+    int status;
 
-    if (!is_printable(head->target))
+    if (head->target.size == 0 || !consists_of(head->target, &target))
         return HTTP_STATUS_BAD_REQUEST;
     head->path = head->target;
-    strip_origin(head);
-    mark = memchr(head->path.at, '?', head->path.size);
-    if (mark) {
-        head->query.at = mark + 1;
-        head->query.size = head->path.size - (size_t)(mark + 1 - head->path.at);
-        head->path.size = (size_t)(mark - head->path.at);
-    }
+    status = strip_origin(head);
+    if (status)
+        return status;
+    split_query(head);
+    complete_path(head);
     if (*head->path.at != '/' &&
         !(head->method == HTTP_OPTIONS && span_is(head->path, "*")))
         return HTTP_STATUS_BAD_REQUEST;

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <strings.h>
 
 #include <http_parser.h>
 
@@ -51,7 +53,17 @@ int head_parse_answer(struct head *head, const char *data, size_t size);
 /* The value of the first header of that name, NULL if there is none. */
 const struct span *head_value(const struct head *head, const char *name);
 
-bool span_is(struct span span, const char *text); /* whatever the case */
-bool span_is_exact(struct span span, const char *text);
+/* By length first, in which most names differ; inline, since that of a literal
+ * is then known. */
+static inline bool span_is(struct span span, const char *text)
+{
+    return span.size == strlen(text) && /* whatever the case */
+           strncasecmp(span.at, text, span.size) == 0;
+}
+
+static inline bool span_is_exact(struct span span, const char *text)
+{
+    return span.size == strlen(text) && memcmp(span.at, text, span.size) == 0;
+}
 
 #endif

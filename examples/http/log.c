@@ -124,8 +124,7 @@ static size_t format(char *line, const struct connection *connection)
     char peer[INET6_ADDRSTRLEN];
     size_t n;
 
-    n = (size_t)sprintf(line, "%s ",
-                        peer_text(&connection->peer, peer, sizeof(peer)));
+    n = (size_t)sprintf(line, "%s ", peer_text(&connection->peer, peer));
     n += put_time(line + n);
     n += (size_t)sprintf(
         line + n, " \"%s ",

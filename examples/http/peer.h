@@ -17,6 +17,6 @@ union peer {
 void peer_set(union peer *peer, const em_connection *connection);
 
 /* The address; "unix" if it has none. */
-const char *peer_text(const union peer *peer, char *text, size_t size);
+const char *peer_text(const union peer *peer, char text[INET6_ADDRSTRLEN]);
 
 #endif

@@ -75,20 +75,16 @@ static bool is_framing(struct span name)
 static bool is_hop_by_hop(const struct head *head, struct span name,
                           bool connection)
 {
-    static const char *const names[] = {
-        "connection", "keep-alive",        "proxy-connection", "te",
-        "trailer",    "transfer-encoding", "upgrade",          "expect"
-    };
-    size_t i;
-
-    for (i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (span_is(name, names[i]))
-            return true;
+    if (span_is(name, "connection") || span_is(name, "keep-alive") ||
+        span_is(name, "proxy-connection") || span_is(name, "te") ||
+        span_is(name, "trailer") || span_is(name, "transfer-encoding") ||
+        span_is(name, "upgrade") || span_is(name, "expect"))
+        return true;
     return connection && !is_framing(name) && is_named(head, name);
 }
 
 static void put_headers(struct text *text, const struct head *head,
-                        const char *but)
+                        const char *but, bool chunked)
 {
     bool connection = head_value(head, "connection") != NULL;
     unsigned i;
@@ -97,7 +93,7 @@ static void put_headers(struct text *text, const struct head *head,
         if (!is_hop_by_hop(head, head->headers[i].name, connection) &&
             !(but && span_is(head->headers[i].name, but)))
             put_header(text, &head->headers[i]);
-    if (head->chunked)
+    if (chunked)
         PUT(text, "Transfer-Encoding: chunked\r\n");
 }
 
@@ -139,7 +135,7 @@ size_t rewrite_request(const struct head *head, const char *peer, char *to,
     PUT(&text, " HTTP/1.1\r\nHost: ");
     put_span(&text, head->host);
     PUT(&text, "\r\n");
-    put_headers(&text, head, "host");
+    put_headers(&text, head, "host", head->chunked);
     put_forwarded(&text, head, peer);
     return text.size;
 }
@@ -163,11 +159,9 @@ size_t rewrite_answer(const struct head *head, bool chunked, const char *end,
                       char *to, size_t room)
 {
     struct text text = { to, 0, room };
-    struct head rest = *head;
 
-    rest.chunked = chunked;
     put_status(&text, head->status);
-    put_headers(&text, &rest, NULL);
+    put_headers(&text, head, NULL, chunked);
     put(&text, end, strlen(end));
     return text.size;
 }

@@ -175,19 +175,35 @@ static struct span after(struct span text, size_t size)
     return (struct span){ text.at + size, text.size - size };
 }
 
-/* http://HOST/PATH has both in the request line. */
-static bool has_origin(struct span target)
+/* Where the host begins in http://HOST/PATH, which has both in the request
+ * line; else 0. */
+static size_t origin(struct span target)
 {
-    return target.size > 7 && strncasecmp(target.at, "http://", 7) == 0;
+    size_t size = until(target, ":/?").size;
+
+    if (target.size - size < 3 || memcmp(target.at + size, "://", 3) != 0)
+        return 0;
+    return size + 3;
 }
 
 static struct span path_of(struct span target)
 {
-    if (has_origin(target)) {
-        target = after(target, 7);
-        target = after(target, until(target, "/").size);
+    if (origin(target)) {
+        target = after(target, origin(target));
+        target = after(target, until(target, "/?").size);
+        if (target.size == 0 || *target.at == '?')
+            return (struct span){ "/", 1 };
     }
     return until(target, "?");
+}
+
+/* Without its port; of [::1]:80 that is [::1]. */
+static struct span host_of(struct span text)
+{
+    size_t size = text.size > 0 && *text.at == '[' ? until(text, "]").size : 0;
+    struct span rest = after(text, size);
+
+    return (struct span){ text.at, size + until(rest, ":/? \t\r").size };
 }
 
 /* The value of the first Host line below the request line. */
@@ -205,7 +221,7 @@ static bool find_host(struct span lines, struct span *host)
             line = after(line, 5);
             while (line.size > 0 && (*line.at == ' ' || *line.at == '\t'))
                 line = after(line, 1);
-            *host = until(line, ": \t\r");
+            *host = host_of(line);
             return true;
         }
     }
@@ -226,8 +242,8 @@ int table_route(struct table *table, const char *first, size_t size)
         target = until(after(target, 1), " \r");
     if (table->by == BY_PATH)
         key = path_of(target);
-    else if (has_origin(target))
-        key = until(after(target, 7), ":/?");
+    else if (origin(target))
+        key = host_of(after(target, origin(target)));
     else if (!find_host(after(all, line.size + 1), &key))
         return size >= TABLE_PEEK ? 0 : -EAGAIN;
     return key.size == 0 && table->by == BY_PATH ? 0 : look_up(table, key);
