@@ -14,7 +14,8 @@ enum state {
     DATA_CR,
     DATA_LF,
     TRAILER, /* at the start of a line */
-    TRAILER_LINE,
+    TRAILER_NAME,
+    TRAILER_VALUE,
     TRAILER_LF,
     END_LF
 };
@@ -62,9 +63,20 @@ static int skip(struct chunk *chunk, char c, enum state end, enum state same)
 {
     if (++chunk->extra > EXTRA_MAX)
         return -EMSGSIZE;
-    if (c == '\n' || c == 0)
-        return -EBADMSG;
-    return go(chunk, c == '\r' ? end : same);
+    if (c == '\r')
+        return go(chunk, end);
+    return is_text(c) ? go(chunk, same) : -EBADMSG;
+}
+
+/* What begins like a request cannot be a field, so whoever does not read
+ * trailers is not made to see one (RFC 9112, section 7.1.2). */
+static int read_name(struct chunk *chunk, char c)
+{
+    if (++chunk->extra > EXTRA_MAX)
+        return -EMSGSIZE;
+    if (c == ':' && chunk->state == TRAILER_NAME)
+        return go(chunk, TRAILER_VALUE);
+    return is_token(c) ? go(chunk, TRAILER_NAME) : -EBADMSG;
 }
 
 static int end_size(struct chunk *chunk, char c)
@@ -87,9 +99,11 @@ static int framing(struct chunk *chunk, char c)
     case DATA_LF:
         return expect(chunk, c, '\n', SIZE);
     case TRAILER:
-        return skip(chunk, c, END_LF, TRAILER_LINE);
-    case TRAILER_LINE:
-        return skip(chunk, c, TRAILER_LF, TRAILER_LINE);
+        return c == '\r' ? go(chunk, END_LF) : read_name(chunk, c);
+    case TRAILER_NAME:
+        return read_name(chunk, c);
+    case TRAILER_VALUE:
+        return skip(chunk, c, TRAILER_LF, TRAILER_VALUE);
     case TRAILER_LF:
         return expect(chunk, c, '\n', TRAILER);
     default: /* END_LF */

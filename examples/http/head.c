@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Head: see head.h. */
 
+#define _GNU_SOURCE /* memrchr */
+
 #include <errno.h>
 #include <string.h>
 
@@ -154,30 +156,50 @@ struct set {
 /* Of field names: letters, digits and !#$%&'*+-.^_`|~ (RFC 9110, section
  * 5.6.2).  The packaged http-parser is built lenient and lets a space through.
  */
-static const struct set token = { { 0x03ff6cfa00000000, 0x57ffffffc7fffffe } };
+static const struct set in_token = { { 0x03ff6cfa00000000,
+                                       0x57ffffffc7fffffe } };
 
 /* Of field values: no control characters but tabs (section 5.5). */
-static const struct set text = { { 0xffffffff00000200, 0x7fffffffffffffff,
-                                   UINT64_MAX, UINT64_MAX } };
+static const struct set in_text = { { 0xffffffff00000200, 0x7fffffffffffffff,
+                                      UINT64_MAX, UINT64_MAX } };
 
 /* Of a host and its port (RFC 3986, section 3.2.2); a comma would be a list to
  * some. */
-static const struct set host = { { 0x2fff6ff200000000, 0x47fffffeaffffffe } };
+static const struct set in_host = { { 0x2fff6ff200000000,
+                                      0x47fffffeaffffffe } };
 
 /* Of a target: what is printed, and no fragment. */
-static const struct set target = { { 0xfffffff600000000, 0x7fffffffffffffff } };
+static const struct set in_target = { { 0xfffffff600000000,
+                                        0x7fffffffffffffff } };
+
+static bool has(const struct set *set, char c)
+{
+    return set->has[(unsigned char)c / 64] >> (unsigned char)c % 64 & 1;
+}
 
 static bool consists_of(struct span span, const struct set *set)
 {
-    unsigned char c;
     size_t i;
 
-    for (i = 0; i < span.size; i++) {
-        c = (unsigned char)span.at[i];
-        if (!(set->has[c / 64] >> c % 64 & 1))
+    for (i = 0; i < span.size; i++)
+        if (!has(set, span.at[i]))
             return false;
-    }
     return true;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+bool is_token(char c)
+{
+    return has(&in_token, c);
+}
+
+bool is_text(char c)
+{
+    return has(&in_text, c);
 }
 
 /* --- headers that decide where a message ends --- */
@@ -192,7 +214,7 @@ static int read_length(struct head *head, struct span value)
     if (head->has_length || value.size == 0)
         return HTTP_STATUS_BAD_REQUEST;
     for (i = 0; i < value.size; i++)
-        if (value.at[i] < '0' || value.at[i] > '9')
+        if (!is_digit(value.at[i]))
             return HTTP_STATUS_BAD_REQUEST;
     if (value.size > DIGITS_MAX)
         return HTTP_STATUS_PAYLOAD_TOO_LARGE;
@@ -202,9 +224,25 @@ static int read_length(struct head *head, struct span value)
     return 0;
 }
 
+/* The last of a list, whatever is before it. */
+static struct span last_of(struct span list)
+{
+    const char *comma = memrchr(list.at, ',', list.size);
+    const char *end = list.at + list.size, *at = comma ? comma + 1 : list.at;
+
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    return (struct span){ at, (size_t)(end - at) };
+}
+
+/* Where chunked is not the last coding nobody knows where the body ends: 400;
+ * another one below it we just do not know: 501 (RFC 9112, sections 6.1, 6.3).
+ */
 static int read_coding(struct head *head, struct span value)
 {
     if (head->chunked || head->minor == 0)
+        return HTTP_STATUS_BAD_REQUEST;
+    if (!span_is(last_of(value), "chunked"))
         return HTTP_STATUS_BAD_REQUEST;
     if (!span_is(value, "chunked"))
         return HTTP_STATUS_NOT_IMPLEMENTED;
@@ -214,7 +252,7 @@ static int read_coding(struct head *head, struct span value)
 
 static int read_host(struct head *head, struct span value)
 {
-    if (head->host.at || !consists_of(value, &host))
+    if (head->host.at || !consists_of(value, &in_host))
         return HTTP_STATUS_BAD_REQUEST;
     head->host = value;
     return 0;
@@ -243,8 +281,8 @@ static int read_header(struct head *head, struct header *header)
     if (!header->value.at)
         header->value = (struct span){ "", 0 };
     header->value = trimmed(header->value);
-    if (name.size == 0 || !consists_of(name, &token) ||
-        !consists_of(header->value, &text))
+    if (name.size == 0 || !consists_of(name, &in_token) ||
+        !consists_of(header->value, &in_text))
         return HTTP_STATUS_BAD_REQUEST;
     if (span_is(name, "host"))
         return read_host(head, header->value);
@@ -270,7 +308,22 @@ static int read_headers(struct head *head)
     return head->chunked && head->has_length ? HTTP_STATUS_BAD_REQUEST : 0;
 }
 
-/* --- the target --- */
+/* --- the request line --- */
+
+/* METHOD, one space, target, one space, HTTP/D.D, a digit each (RFC 9112,
+ * section 3); http-parser is content with more spaces, and others are not. */
+static bool is_request_line(const char *data, size_t size)
+{
+    const char *end = memchr(data, '\r', size), *target, *version;
+
+    if (!end || !(target = memchr(data, ' ', (size_t)(end - data))))
+        return false;
+    target++;
+    version = memchr(target, ' ', (size_t)(end - target));
+    return version && version > target && end - version == 9 &&
+           memcmp(version, " HTTP/", 6) == 0 && is_digit(version[6]) &&
+           version[7] == '.' && is_digit(version[8]);
+}
 
 /* http://HOST/PATH: that host counts (RFC 9112, section 3.2.2), and there has
  * to be one (RFC 9110, section 4.2.1). */
@@ -287,7 +340,8 @@ static int strip_origin(struct head *head)
         ;
     head->host = (struct span){ at, (size_t)(path - at) };
     head->path = (struct span){ path, (size_t)(end - path) };
-    return head->host.size > 0 && *at != ':' && consists_of(head->host, &host)
+    return head->host.size > 0 && *at != ':' &&
+                   consists_of(head->host, &in_host)
                ? 0
                : HTTP_STATUS_BAD_REQUEST;
 }
@@ -317,7 +371,7 @@ static int split_target(struct head *head)
 {
     int status;
 
-    if (head->target.size == 0 || !consists_of(head->target, &target))
+    if (head->target.size == 0 || !consists_of(head->target, &in_target))
         return HTTP_STATUS_BAD_REQUEST;
     head->path = head->target;
     status = strip_origin(head);
@@ -333,8 +387,11 @@ static int split_target(struct head *head)
 
 int head_parse_request(struct head *head, const char *data, size_t size)
 {
-    int status = parse(head, HTTP_REQUEST, data, size);
+    int status;
 
+    if (!is_request_line(data, size))
+        return HTTP_STATUS_BAD_REQUEST;
+    status = parse(head, HTTP_REQUEST, data, size);
     if (status)
         return status;
     if (head->method == HTTP_CONNECT)

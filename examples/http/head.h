@@ -53,6 +53,11 @@ int head_parse_answer(struct head *head, const char *data, size_t size);
 /* The value of the first header of that name, NULL if there is none. */
 const struct span *head_value(const struct head *head, const char *name);
 
+/* Of the characters of field names and values (RFC 9110, sections 5.6.2, 5.5).
+ */
+bool is_token(char c);
+bool is_text(char c);
+
 /* By length first, in which most names differ; inline, since that of a literal
  * is then known. */
 static inline bool span_is(struct span span, const char *text)

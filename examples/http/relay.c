@@ -545,7 +545,7 @@ void proxy_request(struct proxy *proxy, struct exchange *exchange)
     if (relay)
         relay->out_end = rewrite_request(
             &exchange->head, peer_text(&exchange->connection->peer, peer),
-            relay->out, relay->out_size - RELAY_BODY);
+            proxy->upstreams->name, relay->out, relay->out_size - RELAY_BODY);
     if (!relay || relay->out_end == 0) {
         if (relay)
             put_back(relay);

@@ -83,15 +83,21 @@ static bool is_hop_by_hop(const struct head *head, struct span name,
     return connection && !is_framing(name) && is_named(head, name);
 }
 
+/* We write those of a request ourselves. */
+static bool is_ours(struct span name)
+{
+    return span_is(name, "host") || span_is(name, "x-forwarded-for");
+}
+
 static void put_headers(struct text *text, const struct head *head,
-                        const char *but, bool chunked)
+                        bool request, bool chunked)
 {
     bool connection = head_value(head, "connection") != NULL;
     unsigned i;
 
     for (i = 0; i < head->count; i++)
         if (!is_hop_by_hop(head, head->headers[i].name, connection) &&
-            !(but && span_is(head->headers[i].name, but)))
+            !(request && is_ours(head->headers[i].name)))
             put_header(text, &head->headers[i]);
     if (chunked)
         PUT(text, "Transfer-Encoding: chunked\r\n");
@@ -123,8 +129,8 @@ static void put_target(struct text *text, const struct head *head)
     put_span(text, head->query);
 }
 
-size_t rewrite_request(const struct head *head, const char *peer, char *to,
-                       size_t room)
+size_t rewrite_request(const struct head *head, const char *peer,
+                       const char *host, char *to, size_t room)
 {
     const char *method = http_method_str((enum http_method)head->method);
     struct text text = { to, 0, room };
@@ -133,9 +139,12 @@ size_t rewrite_request(const struct head *head, const char *peer, char *to,
     PUT(&text, " ");
     put_target(&text, head);
     PUT(&text, " HTTP/1.1\r\nHost: ");
-    put_span(&text, head->host);
+    if (head->host.size > 0)
+        put_span(&text, head->host);
+    else
+        put(&text, host, strlen(host));
     PUT(&text, "\r\n");
-    put_headers(&text, head, "host", head->chunked);
+    put_headers(&text, head, true, head->chunked);
     put_forwarded(&text, head, peer);
     return text.size;
 }
@@ -161,7 +170,7 @@ size_t rewrite_answer(const struct head *head, bool chunked, const char *end,
     struct text text = { to, 0, room };
 
     put_status(&text, head->status);
-    put_headers(&text, head, NULL, chunked);
+    put_headers(&text, head, false, chunked);
     put(&text, end, strlen(end));
     return text.size;
 }

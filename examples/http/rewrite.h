@@ -10,9 +10,10 @@
 #include "head.h"
 
 /* Both write at most `room` bytes and return how many, 0 if that is too few.
- * Of a request: peer is who sent it. */
-size_t rewrite_request(const struct head *head, const char *peer, char *to,
-                       size_t room);
+ * Of a request: peer is who sent it, host is for one that names none, as
+ * HTTP/1.0 lets it. */
+size_t rewrite_request(const struct head *head, const char *peer,
+                       const char *host, char *to, size_t room);
 
 /* chunked: the body is passed on as it came; end: the last lines, with the
  * empty one. */

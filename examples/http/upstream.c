@@ -11,7 +11,7 @@
 
 #include "upstream.h"
 
-enum { DOWN_MS = 2000, NAME_SIZE = 256 };
+enum { DOWN_MS = 2000 };
 
 /* --- the list --- */
 
@@ -47,7 +47,7 @@ static int read_one(struct upstream *upstream, char *text)
 
 int upstreams_read(struct upstreams *upstreams, const char *list)
 {
-    char text[NAME_SIZE];
+    char text[UPSTREAM_NAME];
     size_t size;
     int r = 0;
 
@@ -58,6 +58,8 @@ int upstreams_read(struct upstreams *upstreams, const char *list)
             return -EINVAL;
         memcpy(text, list, size);
         text[size] = 0;
+        if (upstreams->count == 0)
+            memcpy(upstreams->name, text, size + 1);
         r = read_one(&upstreams->of[upstreams->count++], text);
         list += size + (list[size] == ',');
     }

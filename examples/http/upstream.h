@@ -12,7 +12,7 @@
 
 #include <emitter.h>
 
-enum { UPSTREAMS_MAX = 32, IDLE_LINKS_MAX = 128 };
+enum { UPSTREAMS_MAX = 32, UPSTREAM_NAME = 256, IDLE_LINKS_MAX = 128 };
 
 struct upstream;
 
@@ -41,6 +41,7 @@ struct upstream {
 
 struct upstreams {
     unsigned count, turn;
+    char name[UPSTREAM_NAME]; /* HOST:PORT of the first */
     struct upstream of[UPSTREAMS_MAX];
 };
 

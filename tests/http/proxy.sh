@@ -2,20 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Part of check-http: requests passed on.
 
-# A server behind the proxy; its port in $behind.
-start_behind() {
-    rm -f "$temp/behind"
-    "$server" --listen "127.0.0.1:${behind:-0}" --workers 1 "$@" \
-        >"$temp/behind" 2>"$temp/behind.err" &
-    upstream=$!
-    within 20 grep -qs '^listening' "$temp/behind" || return
-    behind=$(sed -n 's|.*:\([0-9]*\)/$|\1|p' "$temp/behind")
-}
-
-stop_behind() {
-    kill -TERM "$upstream" && wait "$upstream"
-}
-
 # A server that keeps the head it was sent in $temp/seen and gives one answer, a
 # few bytes at a time.  bash cannot listen.
 cat >"$temp/echo.py" <<'END'
@@ -137,8 +123,15 @@ if command -v python3 >/dev/null; then
         -H 'TE: gzip' "$url/" >/dev/null
     check 'who asked is told' grep -q \
         $'^X-Forwarded-For: 1.2.3.4, 127.0.0.1\r$' "$temp/seen"
+    check 'in one list' [ "$(grep -ci ^x-forwarded-for: "$temp/seen")" = 1 ]
     check 'headers of a hop are not passed on either' eval \
         '! grep -qi -e x-own -e ^te: -e ^connection: "$temp/seen"'
+    get "$url/" --request-target http://b:1/c?d >/dev/null
+    check 'the host of the target counts' eval \
+        'head -2 "$temp/seen" | tr -d "\r" | xargs | grep -qx "GET /c?d HTTP/1.1 Host: b:1"'
+    get -0 -H Host: "$url/" >/dev/null
+    check 'who names no host asks for the upstream' grep -q \
+        "^Host: 127.0.0.1:$(cat "$temp/port")"$'\r$' "$temp/seen"
     check 'the end' stop_echo
 
     check 'an answer without a length' start_echo 'HTTP/1.1 200 OK\r\n\r\nhello'
