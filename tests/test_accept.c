@@ -108,6 +108,66 @@ TEST(on_a_shared_socket_one_is_accepted_a_turn)
     finish();
 }
 
+enum { BUSY = 12 };
+
+static void served(em_source *source, int fd, unsigned events, void *data)
+{
+    (void)source, (void)fd, (void)events, (void)data;
+}
+
+/* Three accepts more in the next. */
+TEST(on_a_shared_socket_a_busy_turn_accepts_more)
+{
+    em_source *busy[BUSY];
+    int ends[2], i;
+
+    begin_with(EM__ACCEPT_SHARED, &calls);
+    ck_assert_int_eq(pipe(ends), 0);
+    for (i = 0; i < BUSY; i++)
+        assert_ok(
+            em_loop_add_fd(loop, ends[1], EM_WRITABLE, served, NULL, &busy[i]));
+    for (i = 0; i < 6; i++)
+        connect_one();
+    turn();
+    assert_marks("accepted");
+    turn();
+    assert_marks("accepted accepted accepted accepted");
+    for (i = 0; i < BUSY; i++)
+        em_source_remove(busy[i]);
+    turn();
+    assert_marks("accepted");
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    finish();
+}
+
+/* What it did before they came tells nothing of how many there are. */
+TEST(on_a_shared_socket_an_idle_turn_accepts_one)
+{
+    em_source *busy[BUSY];
+    int ends[2], i;
+
+    begin_with(EM__ACCEPT_SHARED, &calls);
+    ck_assert_int_eq(pipe(ends), 0);
+    connect_one();
+    turn();
+    assert_marks("accepted");
+    for (i = 0; i < BUSY; i++)
+        assert_ok(
+            em_loop_add_fd(loop, ends[1], EM_WRITABLE, served, NULL, &busy[i]));
+    turn();
+    turn();
+    connect_one();
+    connect_one();
+    turn();
+    assert_marks("accepted");
+    for (i = 0; i < BUSY; i++)
+        em_source_remove(busy[i]);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    finish();
+}
+
 TEST(a_paused_acceptor_leaves_them_waiting)
 {
     begin();
@@ -333,6 +393,8 @@ TEST(an_acceptor_without_memory_takes_nothing)
 SUITE("accept", connections_are_accepted,
       an_acceptor_does_not_keep_the_loop_alive,
       on_a_shared_socket_one_is_accepted_a_turn,
+      on_a_shared_socket_a_busy_turn_accepts_more,
+      on_a_shared_socket_an_idle_turn_accepts_one,
       a_paused_acceptor_leaves_them_waiting,
       an_acceptor_may_be_paused_by_a_connection,
       an_acceptor_may_be_closed_by_a_connection,

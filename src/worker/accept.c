@@ -6,7 +6,12 @@
  * accepts, a number kept in reserve is given up for a moment, with which the
  * connections that wait are accepted and closed: their peers hear of it at once
  * rather than after a time-out.  Then, and where others do accept, the socket
- * is left alone for RETRY_MS. */
+ * is left alone for RETRY_MS.
+ *
+ * Where others accept too a turn takes one connection, so that a few go to
+ * several, and one more for every CALLS_AN_ACCEPT calls of the turn before: a
+ * turn also serves what was accepted earlier, so that at one a turn the last of
+ * n that all talk would wait for n * n / 2 calls, and so for 4 n. */
 
 #include <config.h>
 
@@ -19,7 +24,13 @@
 #include "loop/loop.h"
 #include "worker/accept.h"
 
-enum { BATCH = 64, SHED = 64, DRAIN = 4096, RETRY_MS = 100 };
+enum {
+    BATCH = 64,
+    CALLS_AN_ACCEPT = 4,
+    SHED = 64,
+    DRAIN = 4096,
+    RETRY_MS = 100
+};
 
 /* --- one connection --- */
 
@@ -92,7 +103,7 @@ static void listen_as_wanted(em__acceptor *acceptor)
 static void refuse(em__acceptor *acceptor, int error)
 {
     bool full = error == -EMFILE || error == -ENFILE;
-    unsigned count = full && acceptor->batch == BATCH ? shed(acceptor) : 0;
+    unsigned count = full && !acceptor->shared ? shed(acceptor) : 0;
 
     acceptor->refused = true;
     listen_as_wanted(acceptor);
@@ -107,24 +118,23 @@ static void try_again(em_source *timer, void *data)
 
     (void)timer;
     acceptor->refused = false;
-    if (acceptor->batch == BATCH && acceptor->spare < 0)
+    if (!acceptor->shared && acceptor->spare < 0)
         acceptor->spare = reserve(acceptor->fd);
     listen_as_wanted(acceptor);
 }
 
 /* --- many --- */
 
-/* A turn's share, unless a callback stops the loop; `to_the_end`: all. */
-static void accept_some(em__acceptor *acceptor, bool to_the_end)
+/* In a run no more once a callback has stopped it. */
+static void accept_up_to(em__acceptor *acceptor, unsigned count, bool in_run)
 {
-    unsigned count = to_the_end ? DRAIN : acceptor->batch;
     em_connection connection;
     bool gone = false, *outer = acceptor->gone;
     int r = 0;
 
     acceptor->gone = &gone;
     while (!gone && !acceptor->paused && count-- > 0 && r != -EAGAIN &&
-           (to_the_end || !em__loop_halted(acceptor->loop))) {
+           !(in_run && em__loop_halted(acceptor->loop))) {
         r = accept_one(acceptor->fd, &connection);
         if (r == 0)
             acceptor->calls->accepted(acceptor, &connection);
@@ -139,18 +149,37 @@ static void accept_some(em__acceptor *acceptor, bool to_the_end)
         *outer = true;
 }
 
+/* How many a turn may take.  What was called in turns without a connection does
+ * not count: a few may have come after them. */
+static unsigned batch(em__acceptor *acceptor)
+{
+    em_loop_counts now = { .size = sizeof(now) };
+    uint64_t calls = 0;
+
+    if (!acceptor->shared)
+        return BATCH;
+    (void)em_loop_metrics(acceptor->loop, &now);
+    if (now.turns == acceptor->turn + 1)
+        calls = now.callbacks - acceptor->callbacks;
+    acceptor->turn = now.turns;
+    acceptor->callbacks = now.callbacks;
+    return calls < (BATCH - 1) * CALLS_AN_ACCEPT
+               ? 1 + (unsigned)calls / CALLS_AN_ACCEPT
+               : BATCH;
+}
+
 static void readable(em_source *source, int fd, unsigned events, void *data)
 {
     em__acceptor *acceptor = data;
 
     (void)source, (void)fd, (void)events;
-    accept_some(acceptor, false);
+    accept_up_to(acceptor, batch(acceptor), true);
 }
 
 void em__acceptor_drain(em__acceptor *acceptor)
 {
     if (!acceptor->refused)
-        accept_some(acceptor, true);
+        accept_up_to(acceptor, DRAIN, false);
 }
 
 /* --- life --- */
@@ -181,7 +210,8 @@ int em__acceptor_open(em__acceptor *acceptor, em_loop *loop, int fd,
     *acceptor =
         (em__acceptor){ .loop = loop, .calls = calls, .fd = -1, .spare = -1 };
     em__list_init(&acceptor->node);
-    acceptor->batch = kind == EM__ACCEPT_ALONE ? BATCH : 1;
+    acceptor->shared = kind == EM__ACCEPT_SHARED;
+    acceptor->turn = UINT64_MAX; /* in none */
     r = add_sources(acceptor, loop, fd);
     if (r < 0)
         return r;

@@ -5,6 +5,7 @@
 #define EM_WORKER_ACCEPT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <emitter/worker.h>
 
@@ -25,7 +26,7 @@ typedef struct em__acceptor_calls {
 typedef enum em__acceptor_kind {
     EM__ACCEPT_ALONE, /* nobody else accepts here: closes what it cannot serve
                        */
-    EM__ACCEPT_SHARED /* others do: takes one at a time, leaves it to them */
+    EM__ACCEPT_SHARED /* others do: takes few at a time, leaves it to them */
 } em__acceptor_kind;
 
 struct em__acceptor {
@@ -36,9 +37,9 @@ struct em__acceptor {
     em_source *timer; /* to try again after a refusal */
     int fd;           /* listening; ours */
     int spare;        /* a number kept free for shedding; -1: none */
-    unsigned batch;   /* connections a turn */
-    bool paused, refused;
-    bool *gone; /* set when it is closed inside its callback */
+    bool shared, paused, refused;
+    uint64_t turn, callbacks; /* of the loop, when it was readable last */
+    bool *gone;               /* set when it is closed inside its callback */
 };
 
 /* Accept from now on.  fd, which must not block, is taken on success.  Returns
