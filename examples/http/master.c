@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +138,7 @@ static void on_error(em_emitter *emitter, void *arg, void *data)
         ++master->given_up < master->setting.options.workers ||
         anybody_works(master))
         return;
+    fputs("server: every worker was given up\n", stderr);
     master->status = EXIT_FAILURE;
     (void)em_cluster_stop(master->cluster);
 }
@@ -263,6 +266,14 @@ static int check_root(const char *root)
     return complain(root, r);
 }
 
+static int check_user(const char *user)
+{
+    if (!user || getpwnam(user))
+        return 0;
+    fprintf(stderr, "server: there is no user %s\n", user);
+    return -ENOENT;
+}
+
 static int prepare(struct master *master)
 {
     struct options *options = &master->setting.options;
@@ -271,6 +282,8 @@ static int prepare(struct master *master)
     /* In a reload there are two of each, and restarts may overlap. */
     if (r == 0)
         r = board_new(4 * options->workers + 8, &master->setting.board);
+    if (r == 0)
+        r = check_user(options->user);
     if (r == 0 && options->root)
         r = check_root(options->root);
     if (r == 0 && options->table)
@@ -283,6 +296,8 @@ static int prepare(struct master *master)
 static int make_cluster(struct master *master)
 {
     const struct options *options = &master->setting.options;
+    unsigned restarts =
+        options->restarts ? (unsigned)options->restarts : UINT_MAX; /* none */
     em_worker_options worker = { .size = sizeof(worker),
                                  .main = worker_main,
                                  .data = &master->setting,
@@ -293,6 +308,7 @@ static int make_cluster(struct master *master)
                                    .workers = options->workers,
                                    .worker = &worker,
                                    .route = options->route,
+                                   .restart_budget = restarts,
                                    .drain_ms = options->drain_ms,
                                    .defer_accept = true };
 

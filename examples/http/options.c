@@ -2,6 +2,7 @@
 /* Options: see options.h. */
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ enum { EXIT_USAGE = 2, KIB = 1024 };
 
 static const struct options defaults = {
     .listen = "127.0.0.1:8080",
+    .restarts = 10,
     .max_header = 16 * KIB,
     .max_body = 1024 * KIB,
     .header_ms = 10000,
@@ -39,6 +41,8 @@ static const char help[] =
     "  --proxy HOST:PORT,...  pass requests on to these\n"
     "  --log FILE             the access log\n"
     "  --user NAME            who the workers are (nobody, if root starts it)\n"
+    "  --restarts N           of a worker in a minute before it is given up "
+    "(10)\n"
     "  --max-header BYTES     (16384)    --max-body BYTES   (1048576)\n"
     "  --header-timeout MS    (10000)    --idle-timeout MS  (60000)\n"
     "  --body-timeout MS      (30000)    --proxy-timeout MS (30000)\n"
@@ -60,6 +64,7 @@ enum {
     PROXY,
     LOG,
     USER,
+    RESTARTS,
     MAX_HEADER,
     MAX_BODY,
     HEADER_MS,
@@ -80,6 +85,7 @@ static const struct option names[] = {
     { "proxy", required_argument, NULL, PROXY },
     { "log", required_argument, NULL, LOG },
     { "user", required_argument, NULL, USER },
+    { "restarts", required_argument, NULL, RESTARTS },
     { "max-header", required_argument, NULL, MAX_HEADER },
     { "max-body", required_argument, NULL, MAX_BODY },
     { "header-timeout", required_argument, NULL, HEADER_MS },
@@ -143,6 +149,8 @@ static bool read_limit(struct options *options, int name, const char *value)
     static const uint64_t most = UINT64_C(1) << 50;
 
     switch (name) {
+    case RESTARTS:
+        return read_number(value, 0, UINT_MAX - 1, &options->restarts);
     case MAX_HEADER:
         return read_number(value, 256, 64 * KIB, &options->max_header);
     case MAX_BODY:

@@ -23,6 +23,7 @@ struct options {
     const char *proxy; /* HOST:PORT[,...]; NULL: no proxy */
     const char *log;   /* the access log's file; NULL: none */
     const char *user;  /* who the workers are; NULL: who started the server */
+    uint64_t restarts; /* of a slot in a minute, before it is given up */
     uint64_t max_header, max_body; /* bytes */
     uint64_t header_ms, idle_ms, body_ms, proxy_ms, drain_ms;
 };

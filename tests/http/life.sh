@@ -64,6 +64,24 @@ log_is_reopened() {
     within 20 eval 'get -o /dev/null "$url/" && [ -s "$temp/log" ]'
 }
 
+# Without a restart a slot is given up at once.
+one_is_given_up() {
+    kill -KILL "$(get "$url/" | process)" || return
+    within 20 grep -q '^server: .*slot [01] given up' "$temp/err" &&
+        get -f "$url/" | grep -q process && kill -0 "$master"
+}
+
+all_are_given_up() {
+    local status
+    kill -KILL "$(get "$url/" | process)" || return
+    within 40 is_gone "$master" || return
+    wait "$master"
+    status=$?
+    master=
+    [ "$status" = 1 ] &&
+        grep -qx 'server: every worker was given up' "$temp/err"
+}
+
 # A request whose body is under way when the server is told to end is answered.
 drains() {
     local answer
@@ -90,3 +108,10 @@ printf 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na' >&3
 get "$url/" >/dev/null
 check 'who does not come to an end does not hold the server' stop
 exec 3<&- 3>&-
+
+check 'a server starts' start --restarts 0
+check 'a worker that is given up leaves the others' one_is_given_up
+check 'when all are given up the server says so, and ends' all_are_given_up
+check 'a user that there is not ends it' eval \
+    '! "$server" --listen 127.0.0.1:0 --user no/body 2>"$temp/err" &&
+    grep -qx "server: there is no user no/body" "$temp/err"'
