@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -355,12 +356,26 @@ static int start(struct master *master)
     return r < 0 ? r : listen_to(master);
 }
 
+/* As many connections as the system lets us: the soft limit is low only for
+ * those who use select.  Workers inherit it. */
+static void raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int master_run(const struct options *options)
 {
     struct master master = { .setting = { .options = *options, .log = -1 },
                              .status = EXIT_SUCCESS };
-    int r = start(&master);
+    int r;
 
+    raise_limit();
+    r = start(&master);
     if (r == 0)
         r = em_loop_run(master.loop, EM_RUN_DEFAULT);
     em_cluster_free(master.cluster);

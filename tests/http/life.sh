@@ -64,6 +64,39 @@ log_is_reopened() {
     within 20 eval 'get -o /dev/null "$url/" && [ -s "$temp/log" ]'
 }
 
+limit_is_raised() {
+    local pid
+    pid=$(get "$url/" | process)
+    awk '/^Max open files/ { exit $4 != $5 }' "/proc/$pid/limits"
+}
+
+# Connections that were answered, and how much larger that made the process.
+cat >"$temp/idle.py" <<'END'
+import socket, sys
+port, pid, count = map(int, sys.argv[1:])
+def ask():
+    peer = socket.create_connection(("127.0.0.1", port))
+    peer.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert peer.recv(4096).startswith(b"HTTP/1.1 200")
+    return peer
+def dirty():
+    lines = open("/proc/%d/smaps_rollup" % pid)
+    return sum(int(l.split()[1]) for l in lines if l.startswith("Private_Dirty:"))
+peers = [ask() for _ in range(50)]
+before = dirty()
+peers += [ask() for _ in range(count)]
+sys.exit((dirty() - before) * 1024 > count * 1024)
+END
+
+idle_ones_are_small() {
+    local pid
+    pid=$(get "$url/" | process)
+    if grep -q -e asan -e tsan "/proc/$pid/maps"; then
+        return 0 # memory is what it is spent on there
+    fi
+    (ulimit -Sn "$(ulimit -Hn)" && python3 "$temp/idle.py" "$port" "$pid" 900)
+}
+
 # Without a restart a slot is given up at once.
 one_is_given_up() {
     kill -KILL "$(get "$url/" | process)" || return
@@ -115,3 +148,13 @@ check 'when all are given up the server says so, and ends' all_are_given_up
 check 'a user that there is not ends it' eval \
     '! "$server" --listen 127.0.0.1:0 --user no/body 2>"$temp/err" &&
     grep -qx "server: there is no user no/body" "$temp/err"'
+
+limit=$(ulimit -Sn)
+ulimit -Sn 100
+check 'a server starts' start --workers 1
+ulimit -Sn "$limit"
+check 'it has as many descriptors as the system lets it' limit_is_raised
+if command -v python3 >/dev/null && [ -e "/proc/$master/smaps_rollup" ]; then
+    check 'an idle connection takes less than 1 KiB' idle_ones_are_small
+fi
+check 'a server ends when it is told to' stop
