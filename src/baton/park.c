@@ -263,15 +263,20 @@ bool em__park_is_surplus(const em_pool *pool)
 }
 
 /* Whether what waits would keep the threads that are at work busy for longer
- * than a wake-up takes, or they seem to be stuck. */
-static bool is_worth_waking(em_pool *pool, size_t waiting, uint64_t now_us)
+ * than a wake-up takes. */
+static bool is_worth_waking(const em_pool *pool, size_t waiting)
 {
-    em__park *park = &pool->park;
+    const em__park *park = &pool->park;
 
-    if (!em__inbox_moved_within(&pool->inbox, EM__WAKE_US, now_us))
-        return true;
     return (uint64_t)waiting * park->cost > EM__WAKE_US * COST_UNIT &&
            !is_crowded(pool, pool->count - park->asleep);
+}
+
+/* Those at work may be stuck.  A thread that spins or is coming is in no work
+ * and cannot be: where it only waits for a processor, one more would too. */
+static bool seem_stuck(em_pool *pool, uint64_t now_us)
+{
+    return !em__inbox_moved_within(&pool->inbox, EM__WAKE_US, now_us);
 }
 
 static bool is_needed(em_pool *pool, size_t claimed, uint64_t now_us)
@@ -282,16 +287,15 @@ static bool is_needed(em_pool *pool, size_t claimed, uint64_t now_us)
     bool nobody = pool->count == park->asleep;
 
     if (promised > 0)
-        return waiting > promised &&
-               is_worth_waking(pool, waiting - promised, now_us);
+        return waiting > promised && is_worth_waking(pool, waiting - promised);
     if (waiting + claimed == 0 && !pool->claimed)
         return false;
     if (nobody)
         return true;
     if (park->asleep == 0) /* nobody watches what is put aside */
         return waiting > 0 || pool->count < pool->max;
-    return !park->watched ||
-           (waiting > 0 && is_worth_waking(pool, waiting, now_us));
+    return !park->watched || (waiting > 0 && (seem_stuck(pool, now_us) ||
+                                              is_worth_waking(pool, waiting)));
 }
 
 void em__park_stir(em_pool *pool, size_t claimed, uint64_t now_us)
