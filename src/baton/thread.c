@@ -24,7 +24,7 @@ enum {
     BATCH_US = 20, /* what a batch may take */
     COST_UNIT = 64,
     UNTIMED_COST = COST_UNIT / 4,
-    TIMED_JOBS = 4,              /* together, if none costs more than that */
+    TIMED_JOBS = EM__SLOTS + 1,  /* together, if none costs more than that */
     COST_MOST = 1000 * COST_UNIT /* so that one long job is soon forgotten */
 };
 
@@ -158,8 +158,8 @@ void em__thread_note(em__tally *tally, uint64_t waited, uint64_t ran)
     count_up(&tally->turn);
 }
 
-/* Reading the clock costs more than the shortest jobs do, so of those some are
- * timed together, and what they took is put down to the last. */
+/* Reading the clock costs more than the shortest jobs do, so of those a batch
+ * is timed together, and what they took is put down to the last. */
 static bool is_time_to_look(em__thread *self)
 {
     return ++self->untimed >= TIMED_JOBS || self->cost >= UNTIMED_COST;
