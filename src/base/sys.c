@@ -15,13 +15,7 @@
  * shorter than it takes to sleep and be woken. */
 enum { LOCK_LOOKS = 128, LOOKS_A_YIELD = 32 };
 
-#if defined(__has_builtin) && (defined(__x86_64__) || defined(__aarch64__))
-#if __has_builtin(__builtin_thread_pointer)
-#define EM__THREAD_POINTER
-#endif
-#endif
-
-static atomic_uint forks;
+atomic_uint em__sys_fork_count;
 static atomic_uint disowned; /* what was made at a smaller count of forks */
 static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
 static int watch_error;
@@ -34,24 +28,19 @@ uint64_t em__sys_now_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* Where the compiler knows the register that points to a thread's own memory,
- * that is cheaper than the address of something in it, which in a library is a
- * call. */
+#ifndef EM__THREAD_POINTER
 const void *em__sys_thread(void)
 {
-#if defined(EM__THREAD_POINTER)
-    return __builtin_thread_pointer();
-#else
     static _Thread_local char here;
 
     return &here;
-#endif
 }
+#endif
 
 /* In the child, where no other thread exists. */
 static void count_fork(void)
 {
-    atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&em__sys_fork_count, 1, memory_order_relaxed);
 }
 
 static void watch(void)
@@ -63,11 +52,6 @@ int em__sys_watch_forks(void)
 {
     (void)pthread_once(&watch_once, watch);
     return watch_error;
-}
-
-unsigned em__sys_forks(void)
-{
-    return atomic_load_explicit(&forks, memory_order_relaxed);
 }
 
 void em__sys_disown_descriptors(void)

@@ -137,9 +137,11 @@ static int enqueue(em_pool *pool, em_baton *baton)
 }
 
 /* An owner that is being destroyed cannot be held any more. */
-static int hold(em_loop *loop, const em_baton_options *options)
+static int hold(em_loop *loop, const em_baton_options *options, bool here)
 {
-    int r = em__loop_hold(loop, em__recall, !options->unref);
+    bool alive = !options->unref;
+    int r = here ? em__loop_hold_here(loop, em__recall, alive)
+                 : em__loop_hold(loop, em__recall, alive);
 
     if (r < 0 || !options->owner || em__ref_alive(options->owner))
         return r;
@@ -184,13 +186,12 @@ static int start_locked(em_pool *pool, em_baton *baton, em_baton **ret)
     return r;
 }
 
-static int start(em_loop *loop, const em_baton_options *options, em_baton **ret)
+static int start(em_loop *loop, const em_baton_options *options,
+                 em__pocket *pocket, em_baton **ret)
 {
     em_pool *pool = options->pool;
-    bool here = em__loop_runs_here(loop);
-    uint64_t now = here ? em__loop_recent_us(loop) : em__sys_now_us();
-    em_baton *baton =
-        make(loop, options, NULL, here ? em__loop_pocket(loop) : NULL);
+    uint64_t now = pocket ? em__loop_recent_us(loop) : em__sys_now_us();
+    em_baton *baton = make(loop, options, NULL, pocket);
     int r;
 
     if (!baton)
@@ -211,13 +212,15 @@ static int hold_and_start(em_loop *loop, em_baton_options *options,
                           em_baton **ret)
 {
     int r = em__baton_check(loop, options);
+    em__pocket *pocket;
 
     if (r < 0)
         return r;
-    r = hold(loop, options);
+    pocket = em__loop_pocket(loop);
+    r = hold(loop, options, pocket != NULL);
     if (r < 0)
         return r;
-    r = start(loop, options, ret);
+    r = start(loop, options, pocket, ret);
     if (r < 0)
         let_go(loop, options);
     return r;
@@ -247,7 +250,7 @@ int em__baton_make(em_loop *loop, const em_baton_options *options,
                    em_group *group, em__full **ret)
 {
     em_baton *baton;
-    int r = hold(loop, options);
+    int r = hold(loop, options, em__loop_runs_here(loop));
 
     if (r < 0)
         return r;

@@ -10,13 +10,19 @@
 
 /* --- holds --- */
 
+static void set_recall(em_loop *loop, void (*recall)(em_loop *loop))
+{
+    atomic_store_explicit(&loop->recall, recall, memory_order_relaxed);
+}
+
 /* In a run nobody else asks what the owner counts. */
-static int hold_own(em_loop *loop, bool alive)
+int em__loop_hold_here(em_loop *loop, void (*recall)(em_loop *loop), bool alive)
 {
     if (loop->closing)
         return -ESHUTDOWN;
     loop->own_holds += EM__ONE_HOLD;
     loop->own_alive_holds += alive;
+    set_recall(loop, recall);
     return 0;
 }
 
@@ -36,11 +42,13 @@ static int hold(em_loop *loop, bool alive)
 
 int em__loop_hold(em_loop *loop, void (*recall)(em_loop *loop), bool alive)
 {
-    int r =
-        em__loop_runs_here(loop) ? hold_own(loop, alive) : hold(loop, alive);
+    int r;
 
+    if (em__loop_runs_here(loop))
+        return em__loop_hold_here(loop, recall, alive);
+    r = hold(loop, alive);
     if (r == 0)
-        atomic_store_explicit(&loop->recall, recall, memory_order_relaxed);
+        set_recall(loop, recall);
     return r;
 }
 
@@ -72,7 +80,7 @@ void em__loop_unhold_early(em_loop *loop, bool alive)
 
 em__pocket *em__loop_pocket(em_loop *loop)
 {
-    return &loop->pocket;
+    return em__loop_runs_here(loop) ? &loop->pocket : NULL;
 }
 
 void em__loop_empty_pocket(em_loop *loop)

@@ -139,6 +139,7 @@ struct em_loop {
     em__notify_source *_Atomic notified; /* the pending ones, stacked */
     atomic_uint notifiers;         /* on their way through the loop's memory */
     em__errand_fn *_Atomic errand; /* with a virtual clock, or NULL */
+    void (*_Atomic recall)(em_loop *loop); /* set with each hold, mostly here */
     /* The owner's again, seldom of use: a line's worth of them keeps what is
      * above away from what senders write. */
     int *always;                  /* the descriptors that are always ready */
@@ -148,7 +149,6 @@ struct em_loop {
     em_stall_fn *stall;
     void *stall_data;
     uint64_t seed;
-    void (*_Atomic recall)(em_loop *loop); /* any thread's */
     em__mailbox mailbox;
 };
 

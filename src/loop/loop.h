@@ -47,6 +47,8 @@ void em__loop_defer(em_loop *loop, em__mail *mail);
  * hurry it up, and then waits.  Any thread.  `alive`: it also keeps the loop
  * running.  Returns 0, or -ESHUTDOWN once the loop is being freed. */
 int em__loop_hold(em_loop *loop, void (*recall)(em_loop *loop), bool alive);
+int em__loop_hold_here(em_loop *loop, void (*recall)(em_loop *loop),
+                       bool alive); /* the same while em__loop_runs_here */
 void em__loop_unhold(em_loop *loop, bool alive);
 
 /* The same for what did not come about after all.  Any thread. */
@@ -81,7 +83,8 @@ typedef struct em__pocket {
     unsigned count;
 } em__pocket;
 
-em__pocket *em__loop_pocket(em_loop *loop); /* while em__loop_runs_here */
+/* NULL: the calling thread is in no run of the loop.  Any thread. */
+em__pocket *em__loop_pocket(em_loop *loop);
 
 /* What a higher layer has on the loop and must take away before sources go: a
  * member of it.  em_loop_free calls leave on the owner's thread when all mail

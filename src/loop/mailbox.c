@@ -220,7 +220,7 @@ static em__mail *in_order(em__mail *mail)
     return before;
 }
 
-static em__mail *take_all(em__mailbox *box)
+em__mail *em__mailbox_take(em__mailbox *box)
 {
     uintptr_t head = look(box);
 
@@ -229,18 +229,6 @@ static em__mail *take_all(em__mailbox *box)
     head = atomic_exchange_explicit(&box->head, head & CLOSED,
                                     memory_order_acquire);
     return in_order(mail_in(head));
-}
-
-em__mail *em__mailbox_next(em__mailbox *box, em__mail **taken, bool refill)
-{
-    em__mail *mail;
-
-    if (!*taken && refill)
-        *taken = take_all(box);
-    mail = *taken;
-    if (mail)
-        *taken = mail->next;
-    return mail;
 }
 
 /* They were stacked; those that came first go first. */

@@ -104,9 +104,24 @@ void em__mailbox_was_woken(em__mailbox *box, uint64_t after_us);
 /* Whether there is neither mail to take nor orphan. */
 bool em__mailbox_empty(em__mailbox *box);
 
-/* The next mail in order, NULL if there is none; a new batch is taken from the
- * senders only with `refill`. */
-em__mail *em__mailbox_next(em__mailbox *box, em__mail **taken, bool refill);
+/* All that the senders put in, in order, or NULL. */
+em__mail *em__mailbox_take(em__mailbox *box);
+
+/* The next mail in order, inlined since it is one of a few steps that each job
+ * takes on its loop's thread; NULL if there is none; a new batch is taken from
+ * the senders only with `refill`. */
+static inline em__mail *em__mailbox_next(em__mailbox *box, em__mail **taken,
+                                         bool refill)
+{
+    em__mail *mail;
+
+    if (!*taken && refill)
+        *taken = em__mailbox_take(box);
+    mail = *taken;
+    if (mail)
+        *taken = mail->next;
+    return mail;
+}
 
 /* Reap what was abandoned; how many. */
 unsigned em__mailbox_reap(em__mailbox *box);
