@@ -5,6 +5,7 @@
  *   nats_siege submit URL,URL,... LOG NAME SECONDS
  *   nats_siege leader URL,URL,... STREAM.INFO.NAME
  *   nats_siege info URL,URL,... WHAT.INFO.NAME
+ *   nats_siege left URL,URL,... STREAM: the ids of its messages
  *
  * A log gets a line, in one write, for what a program may be killed after:
  * "ran ID", "accepted ID", "after ID STATUS", "answer ID STATUS".  Both end by
@@ -327,21 +328,64 @@ static void submit(unsigned seconds)
 
 /* --- what JetStream says --- */
 
+static natsStatus connect_any(const char *const *urls, int count,
+                              natsConnection **ret)
+{
+    natsOptions *options = NULL;
+    natsStatus s = natsOptions_Create(&options);
+
+    if (s == NATS_OK)
+        s = natsOptions_SetServers(options, (const char **)urls, count);
+    if (s == NATS_OK)
+        s = natsConnection_Connect(ret, options);
+    natsOptions_Destroy(options);
+    return s;
+}
+
+static void show(jsCtx *js, const char *stream, uint64_t number)
+{
+    natsMsg *message = NULL;
+    const char *id;
+
+    if (js_GetMsg(&message, js, stream, number, NULL, NULL) == NATS_OK &&
+        natsMsgHeader_Get(message, "Nats-Msg-Id", &id) == NATS_OK)
+        (void)printf("%llu %s\n", (unsigned long long)number, id);
+    natsMsg_Destroy(message);
+}
+
+static int show_left(const char *const *urls, int count, const char *stream)
+{
+    natsConnection *nc = NULL;
+    jsCtx *js = NULL;
+    jsStreamInfo *info = NULL;
+    natsStatus s = connect_any(urls, count, &nc);
+    uint64_t number;
+
+    if (s == NATS_OK)
+        s = natsConnection_JetStream(&js, nc, NULL);
+    if (s == NATS_OK)
+        s = js_GetStreamInfo(&info, js, stream, NULL, NULL);
+    for (number = info ? info->State.FirstSeq : 1;
+         info && info->State.Msgs > 0 && number <= info->State.LastSeq;
+         number++)
+        show(js, stream, number);
+    jsStreamInfo_Destroy(info);
+    jsCtx_Destroy(js);
+    natsConnection_Destroy(nc);
+    (void)nats_CloseAndWait(0);
+    return s == NATS_OK ? 0 : 1;
+}
+
 static int ask(const char *const *urls, int count, const char *what,
                const char *word)
 {
-    natsOptions *options = NULL;
     natsConnection *nc = NULL;
     natsMsg *answer = NULL;
     char subject[128];
     const char *at, *text;
-    natsStatus s = natsOptions_Create(&options);
+    natsStatus s = connect_any(urls, count, &nc);
 
     (void)snprintf(subject, sizeof(subject), "$JS.API.%s", what);
-    if (s == NATS_OK)
-        s = natsOptions_SetServers(options, (const char **)urls, count);
-    if (s == NATS_OK)
-        s = natsConnection_Connect(&nc, options);
     if (s == NATS_OK)
         s = natsConnection_RequestString(&answer, nc, subject, "", 2000);
     text = s == NATS_OK ? natsMsg_GetData(answer) : "";
@@ -352,7 +396,6 @@ static int ask(const char *const *urls, int count, const char *what,
         (void)printf("%.*s\n", (int)strcspn(at + 10, "\""), at + 10);
     natsMsg_Destroy(answer);
     natsConnection_Destroy(nc);
-    natsOptions_Destroy(options);
     (void)nats_CloseAndWait(0);
     return s == NATS_OK ? 0 : 1;
 }
@@ -366,6 +409,8 @@ int main(int argc, char **argv)
 
     if (count == 0)
         return 2;
+    if (strcmp(argv[1], "left") == 0)
+        return show_left(urls, (int)count, argv[3]);
     if (strcmp(argv[1], "serve") != 0 && strcmp(argv[1], "submit") != 0)
         return ask(urls, (int)count, argv[3], argv[1]);
     log_fd = open(argv[3], O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);

@@ -12,6 +12,7 @@
 void begin_durable(void);
 
 uint64_t messages_in(const char *stream);
+void lose_messages_of(const char *stream);
 void run_until_empty(const char *stream);
 
 #endif

@@ -28,6 +28,14 @@ static int take_long(em_baton *baton, void *data)
     return 0;
 }
 
+static int tell_id(em_baton *baton, void *data)
+{
+    em_nats_job *job = data;
+
+    (void)baton;
+    return em_nats_append(job->result, job->id, strlen(job->id));
+}
+
 /* Until its baton is cancelled, which the end of its connection does. */
 static int hang(em_baton *baton, void *data)
 {
@@ -44,6 +52,32 @@ static void note_accepted(em_nats_call *call, void *data)
 {
     (void)call, (void)data;
     mark("accepted");
+}
+
+static void stop_when_accepted(em_nats_call *call, void *data)
+{
+    note_accepted(call, data);
+    em_loop_stop(loop);
+}
+
+static void stop_third(em_emitter *emitter, void *arg, void *data)
+{
+    static int looks;
+
+    (void)emitter, (void)arg, (void)data;
+    if (++looks == 3)
+        em_loop_stop(loop);
+}
+
+/* All of them, which one job shows. */
+static void make_streams(void)
+{
+    em_nats_service *service = serve(b, echo, 0, 0);
+
+    (void)submit(a, NULL, "", "");
+    run();
+    (void)take_marks();
+    em_nats_unserve(service);
 }
 
 /* --- tests --- */
@@ -111,6 +145,44 @@ TEST(jobs_of_one_id_are_one_job_and_each_call_gets_its_result)
     run();
     assert_marks("second:1");
     ck_assert_int_eq(atomic_load(&runs), 1);
+    finish();
+}
+
+/* JetStream still knows the id, and would not store it again. */
+TEST(a_job_that_its_stream_has_lost_is_done_all_the_same)
+{
+    begin_durable();
+    make_streams();
+    left = 1;
+    assert_ok(em_nats_run(a,
+                          EM_OPTIONS(em_nats_run_options, .subject = "job",
+                                     .payload = "x", .payload_size = 1,
+                                     .after = note_after, .data = "after",
+                                     .stream = "WORK", .id = "lost",
+                                     .accepted = stop_when_accepted),
+                          NULL));
+    run();
+    lose_messages_of("WORK");
+    (void)serve(b, tell_id, 0, 0);
+    run();
+    assert_marks("accepted after:lost");
+    finish();
+}
+
+TEST(a_job_that_waits_is_looked_for_and_not_submitted_again)
+{
+    begin_durable();
+    make_streams();
+    submit_for_sure(a, "waits", "x", "after");
+    assert_ok(em_nats_import(b, "$JS.API.STREAM.MSG.GET.WORK",
+                             em_nats_emitter(b), "look", NULL));
+    assert_ok(em_on(em_nats_emitter(b), "look", stop_third, NULL));
+    run();
+    ck_assert_uint_eq(messages_in("WORK"), 1);
+    (void)serve(b, echo, 0, 0);
+    run();
+    assert_marks("after:x");
+    ck_assert_int_eq(atomic_load(&runs), 2);
     finish();
 }
 
@@ -267,6 +339,8 @@ NATS_SUITE("nats durable",
            one_connection_may_do_its_own_jobs,
            a_status_is_a_result_and_not_tried_again,
            jobs_of_one_id_are_one_job_and_each_call_gets_its_result,
+           a_job_that_its_stream_has_lost_is_done_all_the_same,
+           a_job_that_waits_is_looked_for_and_not_submitted_again,
            a_work_that_takes_long_is_not_given_to_another,
            a_server_that_leaves_gives_back_what_it_had,
            who_stops_serving_takes_no_more_but_ends_what_it_has,

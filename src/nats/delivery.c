@@ -168,8 +168,8 @@ static delivery *new_delivery(em__nats_queue *q, natsMsg *letter,
 {
     const char *given = em__js_header(letter, EM__NATS_ID);
     const char *id = given ? given : natsMsg_GetReply(letter);
-    size_t length = strlen(id) + 1;
-    delivery *d = calloc(1, sizeof(*d) + length);
+    size_t length = given ? strcspn(id, ".") : strlen(id);
+    delivery *d = calloc(1, sizeof(*d) + length + 1);
 
     if (!d)
         return NULL;

@@ -14,6 +14,9 @@
  * hears it at once; what it missed it asks for.  Both may bring the same one:
  * a call ends once, and then its number is nobody's.
  *
+ * An id is JetStream's own for a message, by which it stores it once; behind a
+ * dot there may be more of it, that is not the job's.
+ *
  * To store it is dear, though, and nobody else wants the result of a job whose
  * id is the call's own.  So that is handed to the caller first, by a subject of
  * no stream, and only stored if the caller does not say at once that it has it.
@@ -48,6 +51,22 @@ struct em__nats_tasks {
     em__list list, mailboxes;
 };
 
+struct em__nats_task {
+    em__list link; /* of tasks->list, in the order of submission */
+    em__nats_tasks *tasks;
+    em_nats_call *call;
+    void (*accepted_fn)(em_nats_call *call, void *data);
+    natsMsg *message;  /* the job, should it have to be submitted again */
+    bool accepted;     /* by the stream, which still has it as far as we know */
+    bool told;         /* that it was accepted */
+    unsigned missing;  /* looks in a row that found neither job nor result */
+    uint64_t sequence; /* of the job in its stream; 0: not known */
+    uint64_t asked_at, wait_ms;
+    int refused; /* what JetStream said last, or 0 */
+    char *stream;
+    char id[];
+};
+
 /* There are such; and they hear the results of a stream.  0 or a negative
  * errno. */
 int em__nats_tasks_open(em_nats *nats);
@@ -58,6 +77,12 @@ void em__nats_task_answered(em__nats_sub *sub, natsMsg *message);
 void em__nats_task_unheard(em__nats_sub *sub);
 void em__nats_task_result(em__nats_sub *sub, natsMsg *message);
 void em__nats_tasks_tick(em_source *timer, void *data);
+
+/* Look for the result of what was accepted; then these were answered. */
+void em__nats_look(em__nats_task *task);
+void em__nats_looked_in_vain(em__nats_task *task, natsMsg *message);
+void em__nats_looked_for_job(em__nats_task *task, natsMsg *message);
+void em__nats_task_submit_again(em__nats_task *task);
 
 /* A server that is the submitter as well does not hear what it publishes. */
 void em__nats_tasks_hear(em_nats *nats, natsMsg *result);

@@ -173,24 +173,28 @@ static bool find_member(text t, const char *name, text *ret)
     return false;
 }
 
-static long number_in(text object, const char *name)
+/* 0 if there is none, or it is too large. */
+static uint64_t number_in(text object, const char *name)
 {
+    uint64_t number = 0, digit;
     text value;
-    long number = 0;
 
     if (!find_member(object, name, &value))
         return 0;
-    for (; value.at < value.end && *value.at >= '0' && *value.at <= '9' &&
-           number < 100000000;
-         value.at++)
-        number = number * 10 + (*value.at - '0');
+    for (; value.at < value.end && *value.at >= '0' && *value.at <= '9';
+         value.at++) {
+        digit = (uint64_t)(*value.at - '0');
+        if (number > (UINT64_MAX - digit) / 10)
+            return 0;
+        number = number * 10 + digit;
+    }
     return number;
 }
 
 /* --- answers --- */
 
 static const struct {
-    long code;
+    uint64_t code;
     int error;
 } errors[] = {
     { EM__JS_OTHER_CONFIGURATION, -EEXIST },
@@ -201,17 +205,18 @@ static const struct {
     { 10023, -ENOSPC },       /* insufficient resources */
     { 10028, -ENOSPC },       /* storage resources exceeded */
     { 10035, -EPERM },        /* not enabled for the account */
-    { 10039, -EPERM },        /* likewise */
-    { 10047, -ENOSPC },       /* insufficient storage resources */
-    { 10054, -EMSGSIZE },     /* message size exceeds the maximum */
-    { 10059, -ENOENT },       /* stream not found */
+    { EM__JS_NO_MESSAGE, -ENOENT },
+    { 10039, -EPERM },    /* likewise */
+    { 10047, -ENOSPC },   /* insufficient storage resources */
+    { 10054, -EMSGSIZE }, /* message size exceeds the maximum */
+    { 10059, -ENOENT },   /* stream not found */
     { EM__JS_OVERLAP, -EEXIST },
     { 10074, -EHOSTUNREACH }, /* replicas but no cluster */
     { 10076, -EPERM },        /* not enabled */
     { 10077, -ENOSPC },       /* the store failed */
 };
 
-static int error_of(long code)
+static int error_of(uint64_t code)
 {
     size_t i;
 
@@ -253,6 +258,7 @@ void em__js_read_answer(natsMsg *message, em__js_answer *ret)
                !find_member(t, "type", &error)) {
         ret->error = -EBADMSG;
     } else {
+        ret->sequence = number_in(t, "seq");
         ret->duplicate = find_member(t, "duplicate", &error) &&
                          error.at < error.end && *error.at == 't';
     }

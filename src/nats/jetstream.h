@@ -24,14 +24,16 @@ int em__js_new_message(em_nats *nats, const em__nats_frame *frame,
 #define EM__JS_MS 1000000ULL
 
 enum {
+    EM__JS_NO_MESSAGE = 10037, /* in the stream, by that number */
     EM__JS_OTHER_CONFIGURATION = 10058,
     EM__JS_OVERLAP = 10065 /* subjects overlap with an existing stream */
 };
 
 /* Of the API, and of a publish. */
 typedef struct em__js_answer {
-    int error; /* 0, or a negative errno */
-    long code; /* JetStream's own */
+    int error;         /* 0, or a negative errno */
+    uint64_t code;     /* JetStream's own */
+    uint64_t sequence; /* of what was published, or 0 */
     bool duplicate;
     char what[128];
 } em__js_answer;

@@ -4,7 +4,11 @@
  *
  * It is sent again until somebody says that it has it: a stream, or the caller
  * that a result is handed to.  One that does not say so at once may be away,
- * and then the result is stored like any other. */
+ * and then the result is stored like any other.
+ *
+ * Results carry no id by which JetStream would store them once: one that is
+ * there twice does no harm, but one that JetStream has lost, and still knows
+ * the id of, could not be stored again. */
 
 #include <config.h>
 
@@ -49,8 +53,6 @@ static int make_result(delivery *d, int status, const em_nats_bytes *bytes)
                                d->hand ? d->hand : d->result, reply, &d->out);
     free(reply);
     d->handed = d->hand != NULL;
-    if (r == 0 && !d->handed)
-        r = em__nats_errno(natsMsgHeader_Set(d->out, EM__NATS_ID, d->id));
     return r;
 }
 
@@ -71,8 +73,7 @@ static void store_instead(delivery *d)
     }
     natsMsg_Destroy(handed);
     d->handed = false;
-    if (natsMsgHeader_Set(d->out, EM__NATS_ID, d->id) == NATS_OK)
-        store(d);
+    store(d);
 }
 
 /* Without memory for it the job comes again. */

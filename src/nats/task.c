@@ -4,8 +4,8 @@
  * A publish that nobody answered is repeated with the same id, which JetStream
  * stores once (ADR-22 has why a stream may be without a leader for a while).
  * Then the result comes by a subscription; what came while the connection was
- * broken, or before a call with a known id was made, is looked for in the
- * stream: at each new connection, and ever more seldom in between. */
+ * broken, or before a call with a known id was made, is looked for (look.c): at
+ * each new connection, and ever more seldom in between. */
 
 #include <config.h>
 
@@ -24,18 +24,6 @@ enum {
     LOOK_MAX_MS = 30000,
     LOOKS = 512, /* a tick */
     MAX_ID = 128
-};
-
-struct em__nats_task {
-    em__list link; /* of tasks->list, in the order of submission */
-    em__nats_tasks *tasks;
-    em_nats_call *call;
-    void (*accepted_fn)(em_nats_call *call, void *data);
-    natsMsg *message; /* NULL once it was accepted */
-    uint64_t asked_at, wait_ms;
-    int refused; /* what JetStream said last, or 0 */
-    char *stream;
-    char id[];
 };
 
 bool em__nats_is_id(const char *id)
@@ -58,40 +46,23 @@ void em__nats_task_free(em__nats_task *task)
 
 int em__nats_task_lateness(const em__nats_task *task)
 {
-    return task->message && task->refused ? task->refused : -ETIMEDOUT;
+    return !task->told && task->refused ? task->refused : -ETIMEDOUT;
 }
 
 /* --- asking --- */
 
-/* By id and not by client: another process may have submitted it before. */
-static void look(em__nats_task *task)
-{
-    em_nats *nats = task->tasks->nats;
-    char *subject = em__js_print("$JS.API.DIRECT.GET.%s-results", task->stream);
-    char *body = em__js_print("{\"last_by_subj\":\"%s.result.*.%s.*\"}",
-                              task->stream, task->id);
-    char *reply = em__js_print("%s.look.%llu", task->tasks->inbox,
-                               (unsigned long long)task->call->node.key);
-
-    if (subject && body && reply && em_nats_is_connected(nats))
-        (void)em__nats_send(nats, subject, reply, body, strlen(body));
-    free(subject);
-    free(body);
-    free(reply);
-}
-
 static int ask(em__nats_task *task)
 {
     task->asked_at = em_loop_now(task->tasks->nats->loop);
-    if (task->message)
+    if (!task->accepted)
         return em__nats_offer(task->tasks->nats, task->message);
-    look(task);
+    em__nats_look(task);
     return 0;
 }
 
 static void wait_longer(em__nats_task *task)
 {
-    uint64_t most = task->message ? SUBMIT_MAX_MS : LOOK_MAX_MS;
+    uint64_t most = task->accepted ? LOOK_MAX_MS : SUBMIT_MAX_MS;
 
     task->wait_ms = task->wait_ms * 2 < most ? task->wait_ms * 2 : most;
 }
@@ -136,7 +107,7 @@ void em__nats_tasks_attached(em_nats *nats)
     for (node = tasks->list.next; node != &tasks->list; node = node->next) {
         em__nats_task *task = em__container(node, em__nats_task, link);
 
-        task->wait_ms = task->message ? SUBMIT_MS : LOOK_MS;
+        task->wait_ms = task->accepted ? LOOK_MS : SUBMIT_MS;
         task->asked_at = 0;
     }
     ask_again(tasks);
@@ -157,26 +128,38 @@ static bool is_for_good(int error)
     return error == -EMSGSIZE || error == -EPERM || error == -EBADMSG;
 }
 
-static void accepted(em__nats_task *task, bool duplicate)
+/* Told once, also if it was lost and accepted again. */
+static void accepted(em__nats_task *task, const em__js_answer *answer)
 {
-    natsMsg_Destroy(task->message);
-    task->message = NULL;
+    bool told = task->told;
+
+    task->accepted = task->told = true;
+    task->sequence = answer->sequence;
+    task->missing = 0;
     task->wait_ms = LOOK_MS;
-    if (duplicate) /* it may be done since long */
+    if (answer->duplicate) /* it may be done since long */
         (void)ask(task);
-    if (task->accepted_fn)
+    if (!told && task->accepted_fn)
         task->accepted_fn(task->call, task->call->data);
+}
+
+/* Its stream has lost it. */
+void em__nats_task_submit_again(em__nats_task *task)
+{
+    task->accepted = false;
+    task->wait_ms = SUBMIT_MS;
+    (void)ask(task);
 }
 
 static void on_submitted(em__nats_task *task, natsMsg *message)
 {
     em__js_answer answer;
 
-    if (!task->message)
+    if (task->accepted)
         return;
     em__js_read_answer(message, &answer);
     if (answer.error == 0) {
-        accepted(task, answer.duplicate);
+        accepted(task, &answer);
         return;
     }
     task->refused = answer.error;
@@ -214,8 +197,12 @@ void em__nats_task_answered(em__nats_sub *sub, natsMsg *message)
         return;
     if (strstr(subject, ".submit."))
         on_submitted(call->task, message);
+    else if (strstr(subject, ".queue."))
+        em__nats_looked_for_job(call->task, message);
     else if (em__js_status(message) == 0)
         em__nats_call_answer(nats, call->node.key, message);
+    else
+        em__nats_looked_in_vain(call->task, message);
 }
 
 /* One of those that are not accepted yet; it is tried again in any case. */
@@ -227,7 +214,7 @@ void em__nats_task_unheard(em__nats_sub *sub)
     for (node = tasks->list.next; node != &tasks->list; node = node->next) {
         em__nats_task *task = em__container(node, em__nats_task, link);
 
-        if (task->message && !task->refused)
+        if (!task->accepted && !task->refused)
             task->refused = -EHOSTUNREACH;
     }
 }
