@@ -4,6 +4,8 @@
 #include <config.h>
 
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -129,7 +131,51 @@ TEST(a_result_that_came_while_the_caller_was_away_is_found)
     finish();
 }
 
+/* Copy or put back the messages of the queue, as one of a cluster's servers may
+ * have them that missed what the others did. */
+static void copy_messages(const char *from, const char *to)
+{
+    char command[256];
+
+    (void)snprintf(command, sizeof(command),
+                   "cd %s && rm -rf '%s' && cp -r '%s' '%s'",
+                   server_directory(), to, from, to);
+    ck_assert_int_eq(system(command), 0);
+}
+
+TEST(what_is_done_and_stays_in_the_queue_is_removed)
+{
+    static const char messages[] = "jetstream/$G/streams/WORK/msgs";
+
+    begin_durable();
+    (void)serve(b, echo, 0, 0);
+    (void)submit(a, NULL, "1", "first");
+    run();
+    run_until_empty("WORK");
+    em_nats_free(b);
+    submit_for_sure(a, NULL, "2", "second");
+    server_kill(SIGTERM);
+    copy_messages(messages, "kept");
+    server_start("-js", NULL);
+    b = connected();
+    (void)serve(b, echo, 0, 0);
+    run();
+    run_until_empty("WORK");
+    em_nats_free(b);
+    server_kill(SIGTERM);
+    copy_messages("kept", messages);
+    server_start("-js", NULL);
+    ck_assert_uint_eq(messages_in("WORK"), 1);
+    b = connected();
+    (void)serve(b, echo, 0, 0);
+    run_until_empty("WORK");
+    ck_assert_int_eq(atomic_load(&runs), 2);
+    assert_marks("first:1 second:2");
+    finish();
+}
+
 NATS_SUITE("nats_deaths", a_job_whose_server_is_killed_is_done_by_another,
            a_job_that_kills_its_servers_is_given_up_and_kept,
            what_was_accepted_outlives_the_nats_server,
-           a_result_that_came_while_the_caller_was_away_is_found);
+           a_result_that_came_while_the_caller_was_away_is_found,
+           what_is_done_and_stays_in_the_queue_is_removed);

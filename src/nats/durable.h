@@ -109,6 +109,13 @@ typedef enum em__nats_step {
     EM__NATS_STEP_READY
 } em__nats_step;
 
+/* What a sweep has asked for last. */
+typedef enum em__nats_sweep {
+    EM__NATS_SWEEP_FLOOR, /* up to where all is acknowledged */
+    EM__NATS_SWEEP_NEXT,  /* the next message in the queue */
+    EM__NATS_SWEEP_DELETE
+} em__nats_sweep;
+
 struct em__nats_queue {
     em_nats *nats;
     em_nats_service *service; /* its owner */
@@ -126,6 +133,12 @@ struct em__nats_queue {
     uint64_t unready;  /* since when, or 0 */
     int told;          /* the error that was told last */
     em__nats_pull pulls[2];
+
+    bool own; /* its stream is as we make them */
+    em__nats_sweep sweep;
+    unsigned swept;       /* how often it was asked; other answers are late */
+    uint64_t sweep_at;    /* when the next one begins */
+    uint64_t floor, next; /* of the sweep: numbers of messages */
 
     em__list deliveries;
     unsigned count;
@@ -150,6 +163,11 @@ void em__nats_queue_pull(em__nats_queue *queue);
 
 /* Something of it is not there any more. */
 void em__nats_queue_unready(em__nats_queue *queue);
+
+/* Remove what is acknowledged and stays, if that is due; and an answer. */
+void em__nats_queue_sweep(em__nats_queue *queue);
+void em__nats_queue_swept(em__nats_queue *queue, uint64_t number,
+                          natsMsg *message);
 
 bool em__nats_queue_is_ending(const em__nats_queue *queue);
 

@@ -264,6 +264,16 @@ void em__js_read_answer(natsMsg *message, em__js_answer *ret)
     }
 }
 
+uint64_t em__js_number(natsMsg *message, const char *object, const char *name)
+{
+    const char *data = natsMsg_GetData(message);
+    text t = { data, data + natsMsg_GetDataLength(message) }, inner;
+
+    if (!object)
+        return number_in(t, name);
+    return find_member(t, object, &inner) ? number_in(inner, name) : 0;
+}
+
 const char *em__js_header(natsMsg *message, const char *name)
 {
     const char *value;

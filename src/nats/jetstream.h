@@ -40,6 +40,9 @@ typedef struct em__js_answer {
 
 void em__js_read_answer(natsMsg *message, em__js_answer *ret);
 
+/* A number of the answer's, or of an object in it; 0 if there is none. */
+uint64_t em__js_number(natsMsg *message, const char *object, const char *name);
+
 /* NULL if there is none; the message's. */
 const char *em__js_header(natsMsg *message, const char *name);
 

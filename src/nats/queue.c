@@ -92,7 +92,9 @@ static void on_answer(em__nats_sub *sub, natsMsg *message)
     uint64_t number = strtoull(token + 1, NULL, 10);
 
     q->inside++;
-    if (!strstr(subject, ".step."))
+    if (strstr(subject, ".sweep."))
+        em__nats_queue_swept(q, number, message);
+    else if (!strstr(subject, ".step."))
         em__nats_delivery_answered(q, number, message);
     else if (number == q->round && q->step < EM__NATS_STEP_READY)
         em__nats_queue_stepped(q, message);
@@ -201,6 +203,7 @@ static void on_tick(em_source *timer, void *data)
             em__nats_queue_step(q);
         em__nats_deliveries_tick(q, false);
         pull_some(q, 1);
+        em__nats_queue_sweep(q);
     }
     em__nats_service_left(q->service); /* it may have been the last */
     leave(q);

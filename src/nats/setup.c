@@ -108,6 +108,8 @@ void em__nats_queue_stepped(em__nats_queue *q, natsMsg *message)
         em__nats_queue_refused(q, &answer); /* the tick tries again */
         return;
     }
+    if (q->step == EM__NATS_STEP_JOBS)
+        q->own = answer.error == 0;
     q->step++;
     if (q->step < EM__NATS_STEP_READY) {
         em__nats_queue_step(q);
