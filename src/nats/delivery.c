@@ -48,7 +48,7 @@ static void free_delivery(delivery *d)
     d->queue->count--;
     natsMsg_Destroy(d->out);
     natsMsg_Destroy(d->letter);
-    free(d->ack);
+    free(d->renewed);
     free(d);
 }
 
@@ -83,13 +83,13 @@ static void on_end(em__nats_job *job, int status)
 
 static const em__nats_job_kind durable_kind = { .end = on_end };
 
-static int make_job(delivery *d, const em__nats_frame *frame,
+static int make_job(delivery *d, const em__nats_letter *letter,
                     em__nats_job **ret)
 {
     em__nats_queue *q = d->queue;
     const char *subject = natsMsg_GetSubject(d->letter);
-    em_nats_job given = { .data = frame->data,
-                          .size = frame->size,
+    em_nats_job given = { .data = letter->data,
+                          .size = letter->size,
                           .subject =
                               subject + strlen(q->stream) + strlen(".job."),
                           .id = d->id,
@@ -101,20 +101,23 @@ static int make_job(delivery *d, const em__nats_frame *frame,
     return r;
 }
 
+static int read_letter(natsMsg *message, em__nats_letter *ret)
+{
+    return em__nats_letter_read(natsMsg_GetData(message),
+                                (size_t)natsMsg_GetDataLength(message), ret);
+}
+
 /* A pool that takes none now may take it later, on a tick. */
 static void try_to_run(delivery *d)
 {
-    em__nats_frame frame;
+    em__nats_letter letter;
     em__nats_job *job;
-    int r =
-        em__nats_frame_read(natsMsg_GetData(d->letter),
-                            (size_t)natsMsg_GetDataLength(d->letter), &frame);
 
-    if (r < 0 || frame.kind != EM__NATS_RUN) {
+    if (read_letter(d->letter, &letter) < 0) {
         em__nats_delivery_bury(d);
         return;
     }
-    if (make_job(d, &frame, &job) < 0)
+    if (make_job(d, &letter, &job) < 0)
         return;
     d->job = job;
     if (em__nats_job_start(job) < 0) {
@@ -132,19 +135,18 @@ static void renew(delivery *d, const char *ack)
 
     if (!own)
         return;
-    free(d->ack);
-    d->ack = own;
+    free(d->renewed);
+    d->ack = d->renewed = own;
     d->told_at = now(d);
     say(d->queue, ack, "+WPI");
 }
 
 /* Results go where results go, whoever asks. */
-static const char *result_subject(const em__nats_queue *q, natsMsg *letter)
+static const char *result_subject(const em__nats_queue *q, const char *subject)
 {
-    const char *subject = em__js_header(letter, EM__NATS_RESULT_TO);
     size_t length = strlen(q->stream);
 
-    return subject && em__nats_is_subject(subject, false) &&
+    return em__nats_is_subject(subject, false) &&
                    strncmp(subject, q->stream, length) == 0 &&
                    strncmp(subject + length, ".result.", 8) == 0
                ? subject
@@ -152,41 +154,35 @@ static const char *result_subject(const em__nats_queue *q, natsMsg *letter)
 }
 
 /* To no subject but a caller's own. */
-static const char *hand_subject(natsMsg *letter)
+static const char *hand_subject(const char *subject)
 {
-    const char *subject = em__js_header(letter, EM__NATS_HAND_TO);
-
-    return subject && em__nats_is_subject(subject, false) &&
+    return em__nats_is_subject(subject, false) &&
                    strncmp(subject, "_INBOX.", 7) == 0
                ? subject
                : NULL;
 }
 
-/* Takes the letter. */
-static delivery *new_delivery(em__nats_queue *q, natsMsg *letter,
+/* Takes the message, also one that is no letter, which is buried then. */
+static delivery *new_delivery(em__nats_queue *q, natsMsg *message,
                               uint64_t sequence, unsigned times)
 {
-    const char *given = em__js_header(letter, EM__NATS_ID);
-    const char *id = given ? given : natsMsg_GetReply(letter);
-    size_t length = given ? strcspn(id, ".") : strlen(id);
-    delivery *d = calloc(1, sizeof(*d) + length + 1);
+    em__nats_letter letter = { "", "", "", NULL, 0 };
+    bool bad = read_letter(message, &letter) < 0;
+    const char *id = bad || !*letter.id ? natsMsg_GetReply(message) : letter.id;
+    size_t length = strlen(id) + 1;
+    delivery *d = calloc(1, sizeof(*d) + length);
 
     if (!d)
         return NULL;
-    d->ack = strdup(natsMsg_GetReply(letter));
-    if (!d->ack) {
-        free(d);
-        return NULL;
-    }
+    d->ack = natsMsg_GetReply(message);
     memcpy(d->id, id, length);
     d->queue = q;
-    d->letter = letter;
-    d->result = result_subject(q, letter);
-    d->hand = d->result ? hand_subject(letter) : NULL;
+    d->letter = message;
+    d->result = result_subject(q, letter.result);
+    d->hand = d->result ? hand_subject(letter.hand) : NULL;
     d->times = times;
     d->told_at = now(d);
     if (em__nats_table_add(&q->table, &d->node, sequence) < 0) {
-        free(d->ack);
         free(d);
         return NULL;
     }

@@ -14,8 +14,8 @@
  * hears it at once; what it missed it asks for.  Both may bring the same one:
  * a call ends once, and then its number is nobody's.
  *
- * An id is JetStream's own for a message, by which it stores it once; behind a
- * dot there may be more of it, that is not the job's.
+ * The header by which JetStream stores a message once has the job's id; behind
+ * a dot there may be more, so that it is stored once again.
  *
  * To store it is dear, though, and nobody else wants the result of a job whose
  * id is the call's own.  So that is handed to the caller first, by a subject of
@@ -27,16 +27,32 @@
 
 #include "nats/jetstream.h"
 
-/* Headers of a job. */
-#define EM__NATS_ID        "Nats-Msg-Id"
-#define EM__NATS_RESULT_TO "Emitter-Result"
-#define EM__NATS_HAND_TO   "Emitter-Hand"
+/* A header of what JetStream is to store once. */
+#define EM__NATS_ID "Nats-Msg-Id"
 
-/* Room for a frame's head and the headers, which count as a message's. */
+/* Room for a frame's head, a letter's strings and the header, which counts as a
+ * message's. */
 enum { EM__NATS_AROUND = 1024 };
 
 /* What a caller says who was handed a result: as if a stream had it. */
 #define EM__NATS_HAVE "{\"stream\":\"\"}"
+
+/* --- letters: durable jobs as their stream has them --- */
+
+typedef struct em__nats_letter {
+    const char *result; /* the subject that its result is stored by, or "" */
+    const char *hand;   /* by which it is handed to its caller, or "" */
+    const char *id;     /* or "" */
+    const void *data;
+    size_t size;
+} em__nats_letter;
+
+/* 0 or -ENOMEM. */
+int em__nats_letter_append(em_nats_buffer *buffer,
+                           const em__nats_letter *letter);
+
+/* 0 or -EBADMSG.  Everything stays where it is. */
+int em__nats_letter_read(const void *bytes, size_t size, em__nats_letter *ret);
 
 /* --- tasks: the side of the caller --- */
 
@@ -63,8 +79,8 @@ struct em__nats_task {
     uint64_t sequence; /* of the job in its stream; 0: not known */
     uint64_t asked_at, wait_ms;
     int refused; /* what JetStream said last, or 0 */
-    char *stream;
-    char id[];
+    const char *stream;
+    char id[]; /* and the stream's name */
 };
 
 /* There are such; and they hear the results of a stream.  0 or a negative
@@ -184,7 +200,8 @@ typedef struct em__nats_delivery {
     bool dead, buried;
     uint64_t told_at;  /* that it goes on */
     uint64_t asked_at; /* to store what goes out */
-    char *ack;
+    const char *ack;   /* where it is acknowledged; the letter's, or renewed */
+    char *renewed;
     const char *result; /* where it is stored; NULL: nobody wants it */
     const char *hand;   /* where it is handed to its caller; NULL: nowhere */
     bool handed;        /* so that is what goes out */

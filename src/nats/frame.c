@@ -25,6 +25,7 @@ static const struct {
     [EM__NATS_HOLD] = { .known = true },
     [EM__NATS_GONE] = { .known = true },
     [EM__NATS_CANCEL] = { .known = true },
+    [EM__NATS_LETTER] = { .known = true, .data = true },
 };
 
 static void write_number(unsigned char *bytes, uint32_t number)

@@ -262,7 +262,8 @@ typedef enum em__nats_kind {
     EM__NATS_ASK,     /* do you have it? */
     EM__NATS_HOLD,    /* yes, and I am to be asked at the reply subject */
     EM__NATS_GONE,    /* no, and nobody else */
-    EM__NATS_CANCEL
+    EM__NATS_CANCEL,
+    EM__NATS_LETTER /* a durable job: see letter.c */
 } em__nats_kind;
 
 typedef struct em__nats_frame {

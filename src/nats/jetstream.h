@@ -13,6 +13,9 @@ int em__js_append_name(em_nats_buffer *buffer, const char *string);
 char *em__js_print(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 
+/* Room for a subject that is an inbox, a word or two, and a number. */
+enum { EM__JS_INBOX = 96 };
+
 /* A subject for answers that is nobody else's; as em__js_print. */
 char *em__js_new_inbox(void);
 

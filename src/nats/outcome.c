@@ -13,6 +13,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,10 +34,12 @@ static void store(delivery *d)
     (void)em__nats_offer(d->queue->nats, d->out);
 }
 
-static char *reply_subject(const delivery *d, const char *what)
+static const char *reply_subject(const delivery *d, const char *what,
+                                 char room[EM__JS_INBOX])
 {
-    return em__js_print("%s.%s.%llu", d->queue->inbox, what,
-                        (unsigned long long)d->node.key);
+    (void)snprintf(room, EM__JS_INBOX, "%s.%s.%llu", d->queue->inbox, what,
+                   (unsigned long long)d->node.key);
+    return room;
 }
 
 static int make_result(delivery *d, int status, const em_nats_bytes *bytes)
@@ -45,32 +48,25 @@ static int make_result(delivery *d, int status, const em_nats_bytes *bytes)
                              .status = status,
                              .data = bytes->data,
                              .size = bytes->size };
-    char *reply = reply_subject(d, d->hand ? "hand.to" : "store");
-    int r = -ENOMEM;
+    char room[EM__JS_INBOX];
 
-    if (reply)
-        r = em__js_new_message(d->queue->nats, &frame,
-                               d->hand ? d->hand : d->result, reply, &d->out);
-    free(reply);
     d->handed = d->hand != NULL;
-    return r;
+    return em__js_new_message(
+        d->queue->nats, &frame, d->handed ? d->hand : d->result,
+        reply_subject(d, d->handed ? "hand.to" : "store", room), &d->out);
 }
 
 /* Its caller has not said that it has it, and may be away. */
 static void store_instead(delivery *d)
 {
-    char *reply = reply_subject(d, "store");
-    natsMsg *handed = d->out;
-    natsStatus s = NATS_NO_MEMORY;
+    natsMsg *handed = d->out, *stored;
+    char room[EM__JS_INBOX];
 
-    if (reply)
-        s = natsMsg_Create(&d->out, d->result, reply, natsMsg_GetData(handed),
-                           natsMsg_GetDataLength(handed));
-    free(reply);
-    if (s != NATS_OK) {
-        d->out = handed; /* the next tick tries again */
-        return;
-    }
+    if (natsMsg_Create(&stored, d->result, reply_subject(d, "store", room),
+                       natsMsg_GetData(handed),
+                       natsMsg_GetDataLength(handed)) != NATS_OK)
+        return; /* the next tick tries again */
+    d->out = stored;
     natsMsg_Destroy(handed);
     d->handed = false;
     store(d);
@@ -103,14 +99,14 @@ static int make_dead_letter(delivery *d)
     const char *job = natsMsg_GetSubject(d->letter);
     char *subject = em__js_print("%s.dead.%s", q->stream,
                                  job + strlen(q->stream) + strlen(".job."));
-    char *reply = reply_subject(d, "store");
+    char room[EM__JS_INBOX];
     natsStatus s = NATS_NO_MEMORY;
 
-    if (subject && reply)
-        s = natsMsg_Create(&d->out, subject, reply, natsMsg_GetData(d->letter),
+    if (subject)
+        s = natsMsg_Create(&d->out, subject, reply_subject(d, "store", room),
+                           natsMsg_GetData(d->letter),
                            natsMsg_GetDataLength(d->letter));
     free(subject);
-    free(reply);
     if (s == NATS_OK)
         s = natsMsgHeader_Set(d->out, EM__NATS_ID, d->id);
     return em__nats_errno(s);

@@ -23,7 +23,8 @@ enum {
     LOOK_MS = 1000, /* until it is looked for, at first */
     LOOK_MAX_MS = 30000,
     LOOKS = 512, /* a tick */
-    MAX_ID = 128
+    MAX_ID = 128,
+    MAX_RESULT = 64 + MAX_ID + EM__JS_INBOX /* a stream's name, too */
 };
 
 bool em__nats_is_id(const char *id)
@@ -40,7 +41,6 @@ void em__nats_task_free(em__nats_task *task)
         return;
     em__list_remove(&task->link);
     natsMsg_Destroy(task->message);
-    free(task->stream);
     free(task);
 }
 
@@ -240,51 +240,66 @@ void em__nats_tasks_hear(em_nats *nats, natsMsg *result)
 
 /* --- the beginning of a task --- */
 
-static int set_headers(natsMsg *message, const char *id, const char *result,
-                       const char *hand)
+static int pack(em__nats_task *task, const em__nats_letter *letter,
+                const char *subject, const char *reply)
 {
-    natsStatus s = natsMsgHeader_Set(message, EM__NATS_ID, id);
+    em_nats_buffer *b = &task->tasks->nats->scratch;
+    natsStatus s;
+    int r;
 
+    b->used = 0;
+    r = em__nats_letter_append(b, letter);
+    if (r < 0)
+        return r;
+    s = natsMsg_Create(&task->message, subject, reply, b->bytes, (int)b->used);
     if (s == NATS_OK)
-        s = natsMsgHeader_Set(message, EM__NATS_RESULT_TO, result);
-    if (s == NATS_OK && hand)
-        s = natsMsgHeader_Set(message, EM__NATS_HAND_TO, hand);
+        s = natsMsgHeader_Set(task->message, EM__NATS_ID, task->id);
     return em__nats_errno(s);
+}
+
+/* Where the job goes, in a buffer that is reused. */
+static int job_subject(const em__nats_task *task, const char *subject,
+                       em_nats_buffer *ret)
+{
+    int r;
+
+    ret->used = 0;
+    r = em_nats_append(ret, task->stream, strlen(task->stream));
+    if (r == 0)
+        r = em_nats_append(ret, ".job.", strlen(".job."));
+    return r == 0 ? em_nats_append(ret, subject, strlen(subject) + 1) : r;
 }
 
 static int make_message(em__nats_task *task, const em_nats_run_options *o)
 {
     em__nats_tasks *tasks = task->tasks;
     unsigned long long number = task->call->node.key;
-    char *subject = em__js_print("%s.job.%s", task->stream, o->subject);
-    char *reply = em__js_print("%s.submit.%llu", tasks->inbox, number);
-    char *result = em__js_print("%s.result.%s.%s.%llu", task->stream,
-                                tasks->client, task->id, number);
-    char *hand =
-        o->id ? NULL : em__js_print("%s.hand.%llu", tasks->inbox, number);
-    int r = -ENOMEM;
+    em_nats_buffer *subject = &tasks->nats->control;
+    char reply[EM__JS_INBOX], hand[EM__JS_INBOX] = "", result[MAX_RESULT];
+    int r = job_subject(task, o->subject, subject);
 
-    if (subject && reply && result && (hand || o->id))
-        r = em__js_new_message(tasks->nats,
-                               &(em__nats_frame){ .kind = EM__NATS_RUN,
-                                                  .data = o->payload,
-                                                  .size = o->payload_size },
-                               subject, reply, &task->message);
-    if (r == 0)
-        r = set_headers(task->message, task->id, result, hand);
-    free(hand);
-    free(subject);
-    free(reply);
-    free(result);
-    return r;
+    if (r < 0)
+        return r;
+    (void)snprintf(reply, sizeof(reply), "%s.submit.%llu", tasks->inbox,
+                   number);
+    (void)snprintf(result, sizeof(result), "%s.result.%s.%s.%llu", task->stream,
+                   tasks->client, task->id, number);
+    if (!o->id)
+        (void)snprintf(hand, sizeof(hand), "%s.hand.%llu", tasks->inbox,
+                       number);
+    return pack(task,
+                &(em__nats_letter){ result, hand, task->id, o->payload,
+                                    o->payload_size },
+                subject->bytes, reply);
 }
 
-/* One that nobody names is this client's own. */
+/* With its strings behind it.  One that nobody names is this client's own. */
 static em__nats_task *allocate(em_nats_call *call, const em_nats_run_options *o)
 {
     em__nats_tasks *tasks = call->nats->tasks;
     size_t room = strlen(o->id ? o->id : tasks->client) + 24;
-    em__nats_task *task = calloc(1, sizeof(*task) + room);
+    size_t length = strlen(o->stream) + 1;
+    em__nats_task *task = calloc(1, sizeof(*task) + room + length);
 
     if (!task)
         return NULL;
@@ -298,14 +313,14 @@ static em__nats_task *allocate(em_nats_call *call, const em_nats_run_options *o)
     else
         (void)snprintf(task->id, room, "%s-%llu", tasks->client,
                        (unsigned long long)call->node.key);
-    task->stream = strdup(o->stream);
+    task->stream = memcpy(task->id + room, o->stream, length);
     return task;
 }
 
 static int submit(em__nats_task *task, const em_nats_run_options *o)
 {
     em__nats_tasks *tasks = task->tasks;
-    int r = task->stream ? em__nats_tasks_listen(tasks, o->stream) : -ENOMEM;
+    int r = em__nats_tasks_listen(tasks, o->stream);
 
     if (r == 0)
         r = make_message(task, o);

@@ -16,7 +16,7 @@
 #include <emitter/args.h>
 
 #include "fuzz.h"
-#include "nats/jetstream.h"
+#include "nats/durable.h"
 
 enum { MOST = 12, LONGEST = 48, LONGEST_MESSAGE = 600 };
 
@@ -116,14 +116,14 @@ static void read_frame(const block *b)
 
 static bool has_data(em__nats_kind kind)
 {
-    return kind <= EM__NATS_ITEM;
+    return kind <= EM__NATS_ITEM || kind == EM__NATS_LETTER;
 }
 
 static void try_frame(void)
 {
     em_nats_buffer buffer = { .bytes = NULL };
     block data = draw_block(), changed;
-    em__nats_frame back, frame = { .kind = 1 + draw(EM__NATS_CANCEL),
+    em__nats_frame back, frame = { .kind = 1 + draw(EM__NATS_LETTER),
                                    .status = (int)draw_word(),
                                    .number = (uint32_t)draw_word(),
                                    .data = data.bytes };
@@ -370,6 +370,50 @@ static void try_ack(void)
     promise(!em__js_read_ack(NULL, &got_times, &got));
 }
 
+/* --- letters --- */
+
+/* What is read is written again to the same bytes, but a RUN, which is short
+ * for a letter without strings. */
+static void read_letter(const block *b)
+{
+    em_nats_buffer again = { .bytes = NULL };
+    em__nats_letter letter;
+    int r = em__nats_letter_read(b->bytes, b->size, &letter);
+
+    promise(r == 0 || r == -EBADMSG);
+    if (r == 0) {
+        promise(!*letter.id || em__nats_is_id(letter.id));
+        promise(em__nats_letter_append(&again, &letter) == 0);
+        promise(is_same_as(&again, b) || b->bytes[1] == EM__NATS_RUN);
+    }
+    em__nats_buffer_free(&again);
+}
+
+static void try_letter(void)
+{
+    em_nats_buffer buffer = { .bytes = NULL };
+    char result[LONGEST], hand[LONGEST], id[LONGEST];
+    block data = draw_block(), changed;
+    em__nats_letter back, letter = { draw_string(result), draw_string(hand),
+                                     draw_string(id), data.bytes, data.size };
+    bool good = !*id || em__nats_is_id(id);
+
+    promise(em__nats_letter_append(&buffer, &letter) == 0);
+    if (em__nats_letter_read(buffer.bytes, buffer.used, &back) == 0) {
+        promise(good && strcmp(back.result, result) == 0);
+        promise(strcmp(back.hand, hand) == 0 && strcmp(back.id, id) == 0);
+        promise(back.size == data.size &&
+                memcmp(back.data, data.bytes, data.size) == 0);
+    } else {
+        promise(!good);
+    }
+    changed = draw_changed(buffer.bytes, buffer.used);
+    read_letter(&changed);
+    free(changed.bytes);
+    free(data.bytes);
+    em__nats_buffer_free(&buffer);
+}
+
 /* --- JetStream: answers --- */
 
 static natsMsg *new_message(const void *bytes, size_t size)
@@ -387,6 +431,7 @@ static em__js_answer read_answer(const void *bytes, size_t size)
     em__js_answer answer;
 
     em__js_read_answer(message, &answer);
+    (void)em__js_number(message, "error", "err_code");
     natsMsg_Destroy(message);
     promise(answer.error <= 0);
     promise(memchr(answer.what, 0, sizeof(answer.what)));
@@ -456,7 +501,7 @@ static void try_refusal(void)
     block changed;
 
     answer = read_answer(text, (size_t)size);
-    promise(answer.error < 0 && answer.code == (long)code);
+    promise(answer.error < 0 && answer.code == code);
     promise(strcmp(answer.what, what) == 0);
     changed = draw_changed(text, (size_t)size);
     (void)read_answer(changed.bytes, changed.size);
@@ -498,10 +543,10 @@ static void open_libnats(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    static void (*const attempts[])(void) = {
-        try_frame,   try_arguments, try_error, try_stranger, try_token,
-        try_subject, try_ack,       try_good,  try_refusal,  try_status
-    };
+    static void (*const attempts[])(
+        void) = { try_frame,   try_arguments, try_error, try_stranger,
+                  try_token,   try_subject,   try_ack,   try_good,
+                  try_refusal, try_status,    try_letter };
 
     open_libnats();
     fuzz_begin(bytes, size);
