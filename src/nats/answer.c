@@ -88,18 +88,28 @@ void em__nats_call_unheard(em_nats *nats, uint64_t number)
     fail(call, call->known || call->asked > 0 ? -ECONNRESET : -EHOSTUNREACH);
 }
 
+static void on_bytes(em_nats_call *call, const void *bytes, size_t size,
+                     const char *reply)
+{
+    em__nats_frame frame;
+
+    if (em__nats_frame_read(bytes, size, &frame) < 0)
+        fail(call, -EBADMSG);
+    else
+        on_frame(call, &frame, reply);
+}
+
+void em__nats_call_frame(em_nats_call *call, const void *bytes, size_t size)
+{
+    on_bytes(call, bytes, size, NULL);
+}
+
 void em__nats_call_answer(em_nats *nats, uint64_t number, natsMsg *message)
 {
     em__nats_node *node = em__nats_table_first(&nats->calls, number);
-    em_nats_call *call;
-    em__nats_frame frame;
 
-    if (!node)
-        return;
-    call = em__container(node, em_nats_call, node);
-    if (em__nats_frame_read(natsMsg_GetData(message),
-                            (size_t)natsMsg_GetDataLength(message), &frame) < 0)
-        fail(call, -EBADMSG);
-    else
-        on_frame(call, &frame, natsMsg_GetReply(message));
+    if (node)
+        on_bytes(
+            em__container(node, em_nats_call, node), natsMsg_GetData(message),
+            (size_t)natsMsg_GetDataLength(message), natsMsg_GetReply(message));
 }

@@ -157,7 +157,8 @@ static const char *result_subject(const em__nats_queue *q, const char *subject)
 static const char *hand_subject(const char *subject)
 {
     return em__nats_is_subject(subject, false) &&
-                   strncmp(subject, "_INBOX.", 7) == 0
+                   strncmp(subject, "_INBOX.", 7) == 0 &&
+                   strlen(subject) < EM__JS_INBOX
                ? subject
                : NULL;
 }
@@ -180,6 +181,7 @@ static delivery *new_delivery(em__nats_queue *q, natsMsg *message,
     d->letter = message;
     d->result = result_subject(q, letter.result);
     d->hand = d->result ? hand_subject(letter.hand) : NULL;
+    d->call = d->result ? em__js_last_number(d->result) : 0;
     d->times = times;
     d->told_at = now(d);
     if (em__nats_table_add(&q->table, &d->node, sequence) < 0) {

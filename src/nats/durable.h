@@ -34,9 +34,6 @@
  * message's. */
 enum { EM__NATS_AROUND = 1024 };
 
-/* What a caller says who was handed a result: as if a stream had it. */
-#define EM__NATS_HAVE "{\"stream\":\"\"}"
-
 /* --- letters: durable jobs as their stream has them --- */
 
 typedef struct em__nats_letter {
@@ -53,6 +50,28 @@ int em__nats_letter_append(em_nats_buffer *buffer,
 
 /* 0 or -EBADMSG.  Everything stays where it is. */
 int em__nats_letter_read(const void *bytes, size_t size, em__nats_letter *ret);
+
+/* --- hands: results on their way to their callers --- */
+
+typedef struct em__nats_hand {
+    uint64_t call, delivery; /* their numbers, each of its side */
+    const void *result;      /* a frame */
+    size_t size;
+} em__nats_hand;
+
+/* 0 or -ENOMEM, and then nothing was appended. */
+int em__nats_hand_append(em_nats_buffer *buffer, const em__nats_hand *hand);
+
+/* Cut one off what is left; false if there is none. */
+bool em__nats_hand_take(em_nats_bytes *rest, em__nats_hand *ret);
+
+/* Send it to that subject before the loop waits; what cannot be sent is not. */
+void em__nats_hand_over(em__nats_queue *queue, const char *to,
+                        const em__nats_hand *hand);
+
+/* A caller got some, or has said so. */
+void em__nats_hands_taken(em_nats *nats, natsMsg *message);
+void em__nats_hands_confirmed(em__nats_queue *queue, natsMsg *message);
 
 /* --- tasks: the side of the caller --- */
 
@@ -92,6 +111,7 @@ int em__nats_tasks_listen(em__nats_tasks *tasks, const char *stream);
 void em__nats_task_answered(em__nats_sub *sub, natsMsg *message);
 void em__nats_task_unheard(em__nats_sub *sub);
 void em__nats_task_result(em__nats_sub *sub, natsMsg *message);
+void em__nats_task_handed(em_nats *nats, const em__nats_hand *hand);
 void em__nats_tasks_tick(em_source *timer, void *data);
 
 /* Look for the result of what was accepted; then these were answered. */
@@ -160,6 +180,10 @@ struct em__nats_queue {
     unsigned count;
     em__nats_table table; /* of deliveries, by number in their stream */
 
+    em_nats_buffer handing;     /* what is handed over next */
+    char hand_to[EM__JS_INBOX]; /* by this subject */
+    bool hand_deferred;
+
     unsigned inside; /* callbacks under way that will still use it */
     bool gone, freed;
 };
@@ -185,6 +209,9 @@ void em__nats_queue_sweep(em__nats_queue *queue);
 void em__nats_queue_swept(em__nats_queue *queue, uint64_t number,
                           natsMsg *message);
 
+/* One of the callbacks inside has ended; the queue may go. */
+void em__nats_queue_left(em__nats_queue *queue);
+
 bool em__nats_queue_is_ending(const em__nats_queue *queue);
 
 /* --- deliveries: a job at a server --- */
@@ -203,8 +230,9 @@ typedef struct em__nats_delivery {
     const char *ack;   /* where it is acknowledged; the letter's, or renewed */
     char *renewed;
     const char *result; /* where it is stored; NULL: nobody wants it */
+    uint64_t call;      /* whose it is, a number of its caller's */
     const char *hand;   /* where it is handed to its caller; NULL: nowhere */
-    bool handed;        /* so that is what goes out */
+    bool handed;        /* and not stored yet */
     char id[];
 } em__nats_delivery;
 
@@ -223,6 +251,7 @@ void em__nats_deliver_job(em__nats_queue *queue, em__nats_sub *sub,
                           natsMsg *message);
 void em__nats_delivery_answered(em__nats_queue *queue, uint64_t number,
                                 natsMsg *message);
+void em__nats_delivery_confirmed(em__nats_queue *queue, uint64_t number);
 
 /* Somebody who was handed a result is not there: store them. */
 void em__nats_deliveries_unheard(em__nats_queue *queue);

@@ -26,6 +26,8 @@ static const struct {
     [EM__NATS_GONE] = { .known = true },
     [EM__NATS_CANCEL] = { .known = true },
     [EM__NATS_LETTER] = { .known = true, .data = true },
+    [EM__NATS_HANDS] = { .known = true, .data = true },
+    [EM__NATS_HAVE] = { .known = true, .data = true },
 };
 
 static void write_number(unsigned char *bytes, uint32_t number)

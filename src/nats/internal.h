@@ -263,7 +263,9 @@ typedef enum em__nats_kind {
     EM__NATS_HOLD,    /* yes, and I am to be asked at the reply subject */
     EM__NATS_GONE,    /* no, and nobody else */
     EM__NATS_CANCEL,
-    EM__NATS_LETTER /* a durable job: see letter.c */
+    EM__NATS_LETTER, /* a durable job: see letter.c */
+    EM__NATS_HANDS,  /* results of such: see hand.c */
+    EM__NATS_HAVE    /* I have them: their numbers */
 } em__nats_kind;
 
 typedef struct em__nats_frame {
@@ -434,6 +436,9 @@ struct em_nats_call {
 };
 
 void em__nats_call_answer(em_nats *nats, uint64_t number, natsMsg *message);
+
+/* What a frame without a reply does. */
+void em__nats_call_frame(em_nats_call *call, const void *bytes, size_t size);
 void em__nats_call_unheard(em_nats *nats, uint64_t number);
 int em__nats_call_send(em_nats_call *call, em__nats_kind kind);
 

@@ -294,6 +294,13 @@ int em__js_status(natsMsg *message)
                : 0;
 }
 
+uint64_t em__js_last_number(const char *subject)
+{
+    const char *token = strrchr(subject, '.');
+
+    return token ? strtoull(token + 1, NULL, 10) : 0;
+}
+
 /* --- deliveries --- */
 
 /* A number from 1 on, up to the next dot; servers write no other. */

@@ -46,6 +46,9 @@ void em__js_read_answer(natsMsg *message, em__js_answer *ret);
 /* A number of the answer's, or of an object in it; 0 if there is none. */
 uint64_t em__js_number(natsMsg *message, const char *object, const char *name);
 
+/* The last token of a subject, as a number. */
+uint64_t em__js_last_number(const char *subject);
+
 /* NULL if there is none; the message's. */
 const char *em__js_header(natsMsg *message, const char *name);
 

@@ -34,10 +34,9 @@ static void store(delivery *d)
     (void)em__nats_offer(d->queue->nats, d->out);
 }
 
-static const char *reply_subject(const delivery *d, const char *what,
-                                 char room[EM__JS_INBOX])
+static const char *reply_subject(const delivery *d, char room[EM__JS_INBOX])
 {
-    (void)snprintf(room, EM__JS_INBOX, "%s.%s.%llu", d->queue->inbox, what,
+    (void)snprintf(room, EM__JS_INBOX, "%s.store.%llu", d->queue->inbox,
                    (unsigned long long)d->node.key);
     return room;
 }
@@ -50,24 +49,23 @@ static int make_result(delivery *d, int status, const em_nats_bytes *bytes)
                              .size = bytes->size };
     char room[EM__JS_INBOX];
 
-    d->handed = d->hand != NULL;
-    return em__js_new_message(
-        d->queue->nats, &frame, d->handed ? d->hand : d->result,
-        reply_subject(d, d->handed ? "hand.to" : "store", room), &d->out);
+    return em__js_new_message(d->queue->nats, &frame, d->result,
+                              reply_subject(d, room), &d->out);
+}
+
+static void hand_over(delivery *d)
+{
+    d->handed = true;
+    d->asked_at = now(d);
+    em__nats_hand_over(
+        d->queue, d->hand,
+        &(em__nats_hand){ d->call, d->node.key, natsMsg_GetData(d->out),
+                          (size_t)natsMsg_GetDataLength(d->out) });
 }
 
 /* Its caller has not said that it has it, and may be away. */
 static void store_instead(delivery *d)
 {
-    natsMsg *handed = d->out, *stored;
-    char room[EM__JS_INBOX];
-
-    if (natsMsg_Create(&stored, d->result, reply_subject(d, "store", room),
-                       natsMsg_GetData(handed),
-                       natsMsg_GetDataLength(handed)) != NATS_OK)
-        return; /* the next tick tries again */
-    d->out = stored;
-    natsMsg_Destroy(handed);
     d->handed = false;
     store(d);
 }
@@ -89,6 +87,8 @@ void em__nats_delivery_result(delivery *d, int status,
         r = make_result(d, status, bytes);
     if (r < 0)
         em__nats_delivery_finish(d, false);
+    else if (d->hand)
+        hand_over(d);
     else
         store(d);
 }
@@ -103,7 +103,7 @@ static int make_dead_letter(delivery *d)
     natsStatus s = NATS_NO_MEMORY;
 
     if (subject)
-        s = natsMsg_Create(&d->out, subject, reply_subject(d, "store", room),
+        s = natsMsg_Create(&d->out, subject, reply_subject(d, room),
                            natsMsg_GetData(d->letter),
                            natsMsg_GetDataLength(d->letter));
     free(subject);
@@ -162,6 +162,15 @@ void em__nats_delivery_answered(em__nats_queue *q, uint64_t number,
     if (d->dead && !d->buried)
         buried(d);
     else
+        stored(d);
+}
+
+void em__nats_delivery_confirmed(em__nats_queue *q, uint64_t number)
+{
+    em__nats_node *node = em__nats_table_first(&q->table, number);
+    delivery *d = node ? em__container(node, delivery, node) : NULL;
+
+    if (d && d->out && (!d->dead || d->buried))
         stored(d);
 }
 

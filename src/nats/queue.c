@@ -42,6 +42,7 @@ bool em__nats_queue_is_ending(const em__nats_queue *q)
 static void free_queue(em__nats_queue *q)
 {
     em__nats_table_free(&q->table);
+    em__nats_buffer_free(&q->handing);
     free(q->pulls[0].inbox);
     free(q->pulls[1].inbox);
     free(q->stream);
@@ -53,7 +54,7 @@ static void free_queue(em__nats_queue *q)
 
 /* A listener of the connection may end it, and with it the queue, while the
  * queue is at work. */
-static void leave(em__nats_queue *q)
+void em__nats_queue_left(em__nats_queue *q)
 {
     if (--q->inside == 0 && q->freed)
         free_queue(q);
@@ -72,7 +73,7 @@ static void on_unheard(em__nats_sub *sub)
         em__nats_queue_refused(q, &answer);
     else
         em__nats_queue_unready(q);
-    leave(q);
+    em__nats_queue_left(q);
 }
 
 void em__nats_queue_unready(em__nats_queue *q)
@@ -92,13 +93,15 @@ static void on_answer(em__nats_sub *sub, natsMsg *message)
     uint64_t number = strtoull(token + 1, NULL, 10);
 
     q->inside++;
-    if (strstr(subject, ".sweep."))
+    if (strstr(subject, ".hand."))
+        em__nats_hands_confirmed(q, message);
+    else if (strstr(subject, ".sweep."))
         em__nats_queue_swept(q, number, message);
     else if (!strstr(subject, ".step."))
         em__nats_delivery_answered(q, number, message);
     else if (number == q->round && q->step < EM__NATS_STEP_READY)
         em__nats_queue_stepped(q, message);
-    leave(q);
+    em__nats_queue_left(q);
 }
 
 /* --- pulls --- */
@@ -160,7 +163,7 @@ static void on_pulled(em__nats_sub *sub, natsMsg *message)
         em__nats_deliver_job(q, sub, message);
     }
     em__nats_queue_pull(q);
-    leave(q);
+    em__nats_queue_left(q);
 }
 
 static void on_hand_unheard(em__nats_sub *sub)
@@ -206,7 +209,7 @@ static void on_tick(em_source *timer, void *data)
         em__nats_queue_sweep(q);
     }
     em__nats_service_left(q->service); /* it may have been the last */
-    leave(q);
+    em__nats_queue_left(q);
 }
 
 void em__nats_queue_attached(em__nats_queue *q)
@@ -256,7 +259,7 @@ void em__nats_queue_free(em__nats_queue *q)
     em__nats_queue_leave(q);
     q->freed = true;
     q->inside++;
-    leave(q);
+    em__nats_queue_left(q);
 }
 
 void em__nats_durable_attached(em_nats *nats)

@@ -167,32 +167,18 @@ static void on_submitted(em__nats_task *task, natsMsg *message)
         em__nats_call_end(task->call, answer.error, "", 0);
 }
 
-static uint64_t last_number(const char *subject)
-{
-    const char *token = strrchr(subject, '.');
-
-    return token ? strtoull(token + 1, NULL, 10) : 0;
-}
-
-/* Its server may forget it, also if the call has ended meanwhile. */
-static void confirm(em_nats *nats, natsMsg *result)
-{
-    const char *reply = natsMsg_GetReply(result);
-
-    if (em__nats_is_subject(reply, false))
-        (void)em__nats_answer(nats, reply, NULL, EM__NATS_HAVE,
-                              strlen(EM__NATS_HAVE));
-}
-
 void em__nats_task_answered(em__nats_sub *sub, natsMsg *message)
 {
     em__nats_tasks *tasks = sub->data;
     em_nats *nats = tasks->nats;
     const char *subject = natsMsg_GetSubject(message);
-    em_nats_call *call = find(nats, last_number(subject));
+    em_nats_call *call;
 
-    if (strstr(subject, ".hand."))
-        confirm(nats, message);
+    if (strstr(subject, ".hand.")) {
+        em__nats_hands_taken(nats, message);
+        return;
+    }
+    call = find(nats, em__js_last_number(subject));
     if (!call)
         return;
     if (strstr(subject, ".submit."))
@@ -223,16 +209,25 @@ void em__nats_task_unheard(em__nats_sub *sub)
 void em__nats_task_result(em__nats_sub *sub, natsMsg *message)
 {
     em_nats *nats = sub->nats;
-    em_nats_call *call = find(nats, last_number(natsMsg_GetSubject(message)));
+    em_nats_call *call =
+        find(nats, em__js_last_number(natsMsg_GetSubject(message)));
 
     if (call)
         em__nats_call_answer(nats, call->node.key, message);
 }
 
+void em__nats_task_handed(em_nats *nats, const em__nats_hand *hand)
+{
+    em_nats_call *call = find(nats, hand->call);
+
+    if (call)
+        em__nats_call_frame(call, hand->result, hand->size);
+}
+
 void em__nats_tasks_hear(em_nats *nats, natsMsg *result)
 {
     const char *subject = natsMsg_GetSubject(result);
-    em_nats_call *call = find(nats, last_number(subject));
+    em_nats_call *call = find(nats, em__js_last_number(subject));
 
     if (call && nats->tasks && strstr(subject, nats->tasks->client))
         em__nats_call_answer(nats, call->node.key, result);
@@ -285,8 +280,7 @@ static int make_message(em__nats_task *task, const em_nats_run_options *o)
     (void)snprintf(result, sizeof(result), "%s.result.%s.%s.%llu", task->stream,
                    tasks->client, task->id, number);
     if (!o->id)
-        (void)snprintf(hand, sizeof(hand), "%s.hand.%llu", tasks->inbox,
-                       number);
+        (void)snprintf(hand, sizeof(hand), "%s.hand.all", tasks->inbox);
     return pack(task,
                 &(em__nats_letter){ result, hand, task->id, o->payload,
                                     o->payload_size },

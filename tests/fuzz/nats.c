@@ -116,14 +116,14 @@ static void read_frame(const block *b)
 
 static bool has_data(em__nats_kind kind)
 {
-    return kind <= EM__NATS_ITEM || kind == EM__NATS_LETTER;
+    return kind <= EM__NATS_ITEM || kind >= EM__NATS_LETTER;
 }
 
 static void try_frame(void)
 {
     em_nats_buffer buffer = { .bytes = NULL };
     block data = draw_block(), changed;
-    em__nats_frame back, frame = { .kind = 1 + draw(EM__NATS_LETTER),
+    em__nats_frame back, frame = { .kind = 1 + draw(EM__NATS_HAVE),
                                    .status = (int)draw_word(),
                                    .number = (uint32_t)draw_word(),
                                    .data = data.bytes };
@@ -414,6 +414,49 @@ static void try_letter(void)
     em__nats_buffer_free(&buffer);
 }
 
+/* --- hands --- */
+
+/* As many as are whole; the bytes of each are the message's. */
+static void read_hands(const block *b)
+{
+    em_nats_bytes rest = { b->bytes, b->size, NULL };
+    em_nats_buffer again = { .bytes = NULL };
+    em__nats_hand hand;
+
+    while (em__nats_hand_take(&rest, &hand))
+        promise(em__nats_hand_append(&again, &hand) == 0);
+    promise(again.used + rest.size == b->size);
+    promise(again.used == 0 || memcmp(again.bytes, b->bytes, again.used) == 0);
+    em__nats_buffer_free(&again);
+}
+
+static void try_hands(void)
+{
+    em_nats_buffer buffer = { .bytes = NULL };
+    unsigned count = draw(4), i;
+    block data = draw_block(), changed;
+    em__nats_hand hand = { draw_word(), draw_word(), data.bytes, data.size };
+    em__nats_hand back;
+    em_nats_bytes rest;
+
+    for (i = 0; i < count; i++)
+        promise(em__nats_hand_append(&buffer, &hand) == 0);
+    rest = (em_nats_bytes){ buffer.bytes, buffer.used, NULL };
+    for (i = 0; i < count; i++) {
+        promise(em__nats_hand_take(&rest, &back));
+        promise(back.call == hand.call && back.delivery == hand.delivery);
+        promise(back.size == data.size &&
+                memcmp(back.result, data.bytes, data.size) == 0);
+    }
+    promise(!em__nats_hand_take(&rest, &back));
+    changed = draw_changed(buffer.bytes, buffer.used);
+    read_hands(&changed);
+    read_hands(&data);
+    free(changed.bytes);
+    free(data.bytes);
+    em__nats_buffer_free(&buffer);
+}
+
 /* --- JetStream: answers --- */
 
 static natsMsg *new_message(const void *bytes, size_t size)
@@ -544,9 +587,9 @@ static void open_libnats(void)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static void (*const attempts[])(
-        void) = { try_frame,   try_arguments, try_error, try_stranger,
-                  try_token,   try_subject,   try_ack,   try_good,
-                  try_refusal, try_status,    try_letter };
+        void) = { try_frame,   try_arguments, try_error,  try_stranger,
+                  try_token,   try_subject,   try_ack,    try_good,
+                  try_refusal, try_status,    try_letter, try_hands };
 
     open_libnats();
     fuzz_begin(bytes, size);
