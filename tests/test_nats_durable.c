@@ -290,6 +290,42 @@ TEST(many_jobs_come_back_once_each_in_whatever_order)
     finish();
 }
 
+enum { LARGE = 20000 };
+
+static void note_large(em_nats_call *call, int status,
+                       const em_nats_bytes *result, void *data)
+{
+    (void)call, (void)data;
+    assert_ok(status);
+    ck_assert_uint_eq(result->size, LARGE);
+    if (--left == 0)
+        em_loop_stop(loop);
+}
+
+/* More than one message, and to two inboxes, whose turns change. */
+TEST(large_results_come_back_to_whoever_called)
+{
+    static const char payload[LARGE];
+    em_nats *c;
+
+    begin_durable();
+    c = connected();
+    (void)serve(b, echo, 0, 0);
+    for (left = 0; left < 16; left++)
+        assert_ok(
+            em_nats_run(left % 4 < 2 ? a : c,
+                        EM_OPTIONS(em_nats_run_options, .subject = "job",
+                                   .payload = payload, .payload_size = LARGE,
+                                   .after = note_large, .stream = "WORK"),
+                        NULL));
+    run();
+    ck_assert_int_eq(left, 0);
+    run_until_empty("WORK");
+    ck_assert_int_eq(atomic_load(&runs), 16);
+    em_nats_free(c);
+    finish();
+}
+
 TEST(a_connection_that_ends_ends_its_calls)
 {
     begin_durable();
@@ -347,4 +383,5 @@ NATS_SUITE("nats durable",
            a_job_that_nobody_accepts_says_so_when_its_time_is_over,
            a_job_that_is_withdrawn_ends_once,
            many_jobs_come_back_once_each_in_whatever_order,
+           large_results_come_back_to_whoever_called,
            a_connection_that_ends_ends_its_calls, nonsense_is_refused);
