@@ -102,6 +102,20 @@ TEST(what_was_accepted_outlives_the_nats_server)
     finish();
 }
 
+TEST(a_durable_job_that_has_not_left_can_be_withdrawn_for_good)
+{
+    em_nats_call *call;
+
+    begin_durable();
+    server_kill(SIGKILL);
+    run_until(em_nats_emitter(a), "disconnect");
+    call = submit(a, NULL, "x", "after");
+    assert_ok(em_nats_cancel(call));
+    run();
+    assert_marks("after:-125");
+    finish();
+}
+
 /* The caller comes back later than the server, whose result it missed. */
 TEST(a_result_that_came_while_the_caller_was_away_is_found)
 {
@@ -177,5 +191,6 @@ TEST(what_is_done_and_stays_in_the_queue_is_removed)
 NATS_SUITE("nats_deaths", a_job_whose_server_is_killed_is_done_by_another,
            a_job_that_kills_its_servers_is_given_up_and_kept,
            what_was_accepted_outlives_the_nats_server,
+           a_durable_job_that_has_not_left_can_be_withdrawn_for_good,
            a_result_that_came_while_the_caller_was_away_is_found,
            what_is_done_and_stays_in_the_queue_is_removed);

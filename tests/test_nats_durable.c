@@ -77,6 +77,7 @@ static void make_streams(void)
     (void)submit(a, NULL, "", "");
     run();
     (void)take_marks();
+    run_until_empty("WORK");
     em_nats_unserve(service);
 }
 
@@ -260,6 +261,34 @@ TEST(a_job_that_is_withdrawn_ends_once)
     finish();
 }
 
+/* It is not there for the server that comes. */
+TEST(a_job_that_is_withdrawn_before_it_begins_never_runs)
+{
+    em_nats_call *call;
+
+    begin_durable();
+    make_streams();
+    left = 1;
+    assert_ok(em_nats_run(a,
+                          EM_OPTIONS(em_nats_run_options, .subject = "job",
+                                     .after = note_after, .data = "after",
+                                     .stream = "WORK",
+                                     .accepted = stop_when_accepted),
+                          &call));
+    run();
+    ck_assert_uint_eq(messages_in("WORK"), 1);
+    assert_error(-EBUSY, em_nats_cancel(call));
+    run();
+    assert_marks("accepted after:-125");
+    run_until_empty("WORK");
+    (void)serve(b, echo, 0, 0);
+    (void)submit(a, NULL, "x", "next");
+    run();
+    assert_marks("next:x");
+    ck_assert_int_eq(atomic_load(&runs), 2); /* with the one of make_streams */
+    finish();
+}
+
 /* What comes back is counted, not marked: there is no room for so much. */
 static void run_forgetting(void)
 {
@@ -382,6 +411,7 @@ NATS_SUITE("nats durable",
            who_stops_serving_takes_no_more_but_ends_what_it_has,
            a_job_that_nobody_accepts_says_so_when_its_time_is_over,
            a_job_that_is_withdrawn_ends_once,
+           a_job_that_is_withdrawn_before_it_begins_never_runs,
            many_jobs_come_back_once_each_in_whatever_order,
            large_results_come_back_to_whoever_called,
            a_connection_that_ends_ends_its_calls, nonsense_is_refused);

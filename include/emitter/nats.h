@@ -246,9 +246,9 @@ int em_nats_run(em_nats *nats, const em_nats_run_options *options,
 
 /* Withdraw a call.  Returns 0 if its job has not left and never will, -EBUSY if
  * the request travels: a job that is queued there never runs, one that runs can
- * see it; a durable one is done all the same.  -EALREADY if it was cancelled
- * before or is over.  after comes in every case, never from inside this call.
- */
+ * see it.  A durable job that was accepted and has not begun never runs, one
+ * that has is done all the same.  -EALREADY if it was cancelled before or is
+ * over.  after comes in every case, never from inside this call. */
 int em_nats_cancel(em_nats_call *call);
 
 /* --- codecs --- */

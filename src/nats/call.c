@@ -311,7 +311,7 @@ int em_nats_cancel(em_nats_call *call)
         (void)em__nats_call_send(call, EM__NATS_CANCEL);
         return -EBUSY;
     }
-    r = call->task ? -EBUSY : 0;
+    r = call->task ? em__nats_task_cancel(call->task) : 0;
     em__nats_call_end_later(call, -ECANCELED);
     (void)em_source_notify(nats->wake);
     return r;

@@ -93,6 +93,7 @@ struct em__nats_task {
     void (*accepted_fn)(em_nats_call *call, void *data);
     natsMsg *message;  /* the job, should it have to be submitted again */
     bool accepted;     /* by the stream, which still has it as far as we know */
+    bool left;         /* it was submitted, if only once */
     bool told;         /* that it was accepted */
     unsigned missing;  /* looks in a row that found neither job nor result */
     uint64_t sequence; /* of the job in its stream; 0: not known */
@@ -187,11 +188,6 @@ struct em__nats_queue {
     unsigned inside; /* callbacks under way that will still use it */
     bool gone, freed;
 };
-
-/* Ask JetStream; takes subject and body, of which either may be NULL for want
- * of memory.  What is lost is asked for again. */
-void em__nats_queue_request(em__nats_queue *queue, char *subject,
-                            const char *reply, char *body);
 
 /* Ask for the step that is due, and what came of it. */
 void em__nats_queue_step(em__nats_queue *queue);

@@ -388,8 +388,11 @@ void em__nats_queue_free(em__nats_queue *queue);
 int em__nats_task_new(em_nats_call *call, const em_nats_run_options *options);
 void em__nats_task_free(em__nats_task *task);
 
-/* What the end of its time is to say, and a cancel. */
+/* What the end of its time is to say. */
 int em__nats_task_lateness(const em__nats_task *task);
+
+/* The call will end.  0 if the job never left, else -EBUSY. */
+int em__nats_task_cancel(em__nats_task *task);
 
 bool em__nats_is_stream(const char *name);
 bool em__nats_is_id(const char *id);

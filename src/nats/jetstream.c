@@ -78,6 +78,14 @@ char *em__js_new_inbox(void)
     return copy;
 }
 
+void em__js_ask(em_nats *nats, char *subject, const char *reply, char *body)
+{
+    if (subject && reply && body && em_nats_is_connected(nats))
+        (void)em__nats_send(nats, subject, reply, body, strlen(body));
+    free(subject);
+    free(body);
+}
+
 int em__js_new_message(em_nats *nats, const em__nats_frame *frame,
                        const char *subject, const char *reply, natsMsg **ret)
 {

@@ -19,6 +19,10 @@ enum { EM__JS_INBOX = 96 };
 /* A subject for answers that is nobody else's; as em__js_print. */
 char *em__js_new_inbox(void);
 
+/* Ask JetStream; takes subject and body, of which, as of reply, any may be NULL
+ * for want of memory.  What is lost is to be asked for again. */
+void em__js_ask(em_nats *nats, char *subject, const char *reply, char *body);
+
 /* A message of a frame.  0 or -ENOMEM. */
 int em__js_new_message(em_nats *nats, const em__nats_frame *frame,
                        const char *subject, const char *reply, natsMsg **ret);

@@ -9,10 +9,14 @@
  * twice, is therefore submitted again.
  *
  * Twice, and with some time in between: it is the leader who is asked for the
- * job, but any replica for the result, and that one may be late. */
+ * job, but any replica for the result, and that one may be late.
+ *
+ * A call that is cancelled has its job deleted from the queue. */
 
 #include <config.h>
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,41 +27,32 @@ enum {
     TIMES = 2
 };
 
-/* Takes the three, of which any may be NULL for want of memory: the next look
- * makes up for it, as for what is lost on the way. */
-static void request(em_nats *nats, char *subject, char *body, char *reply)
+/* An answer that was lost is not waited for: the next look asks again. */
+static void ask(em__nats_task *task, const char *what, char *subject,
+                char *body)
 {
-    if (subject && body && reply && em_nats_is_connected(nats))
-        (void)em__nats_send(nats, subject, reply, body, strlen(body));
-    free(subject);
-    free(body);
-    free(reply);
-}
+    char reply[EM__JS_INBOX];
 
-static char *reply_subject(const em__nats_task *task, const char *what)
-{
-    return em__js_print("%s.%s.%llu", task->tasks->inbox, what,
-                        (unsigned long long)task->call->node.key);
+    (void)snprintf(reply, sizeof(reply), "%s.%s.%llu", task->tasks->inbox, what,
+                   (unsigned long long)task->call->node.key);
+    em__js_ask(task->tasks->nats, subject, reply, body);
 }
 
 /* By id and not by client: another process may have submitted it before. */
 void em__nats_look(em__nats_task *task)
 {
-    request(task->tasks->nats,
-            em__js_print("$JS.API.DIRECT.GET.%s-results", task->stream),
-            em__js_print("{\"last_by_subj\":\"%s.result.*.%s.*\"}",
-                         task->stream, task->id),
-            reply_subject(task, "look"));
+    ask(task, "look",
+        em__js_print("$JS.API.DIRECT.GET.%s-results", task->stream),
+        em__js_print("{\"last_by_subj\":\"%s.result.*.%s.*\"}", task->stream,
+                     task->id));
 }
 
 void em__nats_looked_in_vain(em__nats_task *task, natsMsg *message)
 {
     if (em__js_status(message) != 404 || !task->accepted || !task->sequence)
         return;
-    request(task->tasks->nats,
-            em__js_print("$JS.API.STREAM.MSG.GET.%s", task->stream),
-            em__js_print("{\"seq\":%llu}", (unsigned long long)task->sequence),
-            reply_subject(task, "queue"));
+    ask(task, "queue", em__js_print("$JS.API.STREAM.MSG.GET.%s", task->stream),
+        em__js_print("{\"seq\":%llu}", (unsigned long long)task->sequence));
 }
 
 /* With the same id JetStream would take it for what it has lost.  All who wait
@@ -87,4 +82,19 @@ void em__nats_looked_for_job(em__nats_task *task, natsMsg *message)
     task->wait_ms = MISSING_MS;
     if (++task->missing >= TIMES)
         submit_again(task);
+}
+
+/* Also one that runs: it is done, but not once more if its server dies.  The
+ * answer finds no call.  Another call of this id finds the job missing, and
+ * submits it again. */
+int em__nats_task_cancel(em__nats_task *task)
+{
+    if (!task->left)
+        return 0;
+    if (task->accepted && task->sequence > 0)
+        ask(task, "cancel",
+            em__js_print("$JS.API.STREAM.MSG.DELETE.%s", task->stream),
+            em__js_print("{\"seq\":%llu,\"no_erase\":true}",
+                         (unsigned long long)task->sequence));
+    return -EBUSY;
 }

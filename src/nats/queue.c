@@ -113,8 +113,8 @@ static void pull(em__nats_queue *q, em__nats_pull *p, unsigned count)
 {
     p->wanted = count;
     p->until = now(q) + q->pull_ms + LATE_MS;
-    em__nats_queue_request(
-        q,
+    em__js_ask(
+        q->nats,
         em__js_print("$JS.API.CONSUMER.MSG.NEXT.%s.%s", q->stream, q->consumer),
         p->inbox,
         em__js_print("{\"batch\":%u,\"expires\":%llu}", count,

@@ -21,16 +21,6 @@ static uint64_t now(const em__nats_queue *q)
     return em_loop_now(q->nats->loop);
 }
 
-/* Takes subject and body.  What is lost is asked for again. */
-void em__nats_queue_request(em__nats_queue *q, char *subject, const char *reply,
-                            char *body)
-{
-    if (subject && reply && body && em_nats_is_connected(q->nats))
-        (void)em__nats_send(q->nats, subject, reply, body, strlen(body));
-    free(subject);
-    free(body);
-}
-
 static char *stream_suffix(em__nats_step step)
 {
     static char suffixes[][9] = { "", "-results", "-dead" };
@@ -72,16 +62,15 @@ void em__nats_queue_step(em__nats_queue *q)
 
     q->asked_at = now(q);
     if (q->step < EM__NATS_STEP_CONSUMER)
-        em__nats_queue_request(q,
-                               em__js_print("$JS.API.STREAM.CREATE.%s%s",
-                                            q->stream, stream_suffix(q->step)),
-                               reply, stream_body(q));
+        em__js_ask(q->nats,
+                   em__js_print("$JS.API.STREAM.CREATE.%s%s", q->stream,
+                                stream_suffix(q->step)),
+                   reply, stream_body(q));
     else
-        em__nats_queue_request(
-            q,
-            em__js_print("$JS.API.CONSUMER.DURABLE.CREATE.%s.%s", q->stream,
-                         q->consumer),
-            reply, consumer_body(q));
+        em__js_ask(q->nats,
+                   em__js_print("$JS.API.CONSUMER.DURABLE.CREATE.%s.%s",
+                                q->stream, q->consumer),
+                   reply, consumer_body(q));
     free(reply);
 }
 

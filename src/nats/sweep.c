@@ -40,7 +40,7 @@ static void ask(em__nats_queue *q, em__nats_sweep what, char *subject,
     char *reply = em__js_print("%s.sweep.%u", q->inbox, ++q->swept);
 
     q->sweep = what;
-    em__nats_queue_request(q, subject, reply, body);
+    em__js_ask(q->nats, subject, reply, body);
     free(reply);
 }
 

@@ -53,11 +53,16 @@ int em__nats_task_lateness(const em__nats_task *task)
 
 static int ask(em__nats_task *task)
 {
+    int r;
+
     task->asked_at = em_loop_now(task->tasks->nats->loop);
-    if (!task->accepted)
-        return em__nats_offer(task->tasks->nats, task->message);
-    em__nats_look(task);
-    return 0;
+    if (task->accepted) {
+        em__nats_look(task);
+        return 0;
+    }
+    r = em__nats_offer(task->tasks->nats, task->message);
+    task->left = task->left || r == 0;
+    return r;
 }
 
 static void wait_longer(em__nats_task *task)
