@@ -245,7 +245,7 @@ static unsigned draw_number(void)
 
 static uint64_t draw_time(void)
 {
-    return draw(4) == 1 ? draw_word() : draw_number();
+    return draw(4) == 1 ? (size_t)draw_word() : draw_number();
 }
 
 /* Whole members, or more than the library knows; returns what it must say. */
@@ -278,7 +278,7 @@ static int draw_worker(given *it)
     it->as.worker = (em_worker_options){
         .main = run,
         .thread = true,
-        .queue_limit = draw(4) == 1 ? draw_word() : draw_number(),
+        .queue_limit = draw(4) == 1 ? (size_t)draw_word() : draw_number(),
         .path = draw(16) == 1 ? "/nowhere" : NULL,
         .nice = draw(16) == 1 ? (int)draw_number() : 0,
         .cpus = draw(16) == 1 ? draw_word() : 0,
