@@ -539,6 +539,39 @@ TEST(while_a_slot_is_down_others_serve_its_own_socket)
     end_cluster();
 }
 
+/* Connect clients that say nothing until the first slot holds one. */
+static unsigned hold_first(caller *callers)
+{
+    int first = em_worker_pid(em_cluster_worker(cluster, 0)), taken;
+    unsigned count = 0;
+
+    do {
+        connect_client(&callers[count], NULL, "");
+        while (!(taken = atomic_load(&shared->taken[callers[count].port])))
+            assert_ok(em_loop_run(main_loop, EM_RUN_NOWAIT));
+        count++;
+    } while (taken != first);
+    return count;
+}
+
+/* It lives on for what it holds, and accepts nothing more. */
+TEST(while_a_worker_that_users_end_finishes_others_serve_its_own_socket)
+{
+    static caller callers[200];
+    unsigned count;
+    int i;
+
+    BEGIN_HOLDING(.reuseport = true);
+    count = hold_first(callers);
+    assert_ok(em_worker_terminate(em_cluster_worker(cluster, 0), UINT64_MAX));
+    for (i = 0; i < 30; i++)
+        ck_assert_int_ge(ask_from(NULL, "x"), 0);
+    while (count > 0)
+        close_client(&callers[--count]);
+    (void)take_marks();
+    end_cluster();
+}
+
 /* --- connections that say nothing --- */
 
 /* Both are one open socket. */
@@ -603,5 +636,6 @@ SUITE("cluster routes", every_route_serves, every_route_serves_with_threads,
       connections_wait_for_the_first_worker,
       connections_survive_the_only_worker_s_restart,
       while_a_slot_is_down_others_serve_its_own_socket,
+      while_a_worker_that_users_end_finishes_others_serve_its_own_socket,
       connections_are_left_to_the_kernel_until_bytes_came,
       sockets_that_cannot_leave_them_there_serve_all_the_same);

@@ -92,16 +92,19 @@ static bool anybody_takes(const em_cluster *cluster)
     return false;
 }
 
+static bool accepts_itself(const em__member *member)
+{
+    return member && member->up && !member->leaving && !member->worker->asked;
+}
+
 /* A slot's own socket is the cluster's only while its worker is not there. */
 static void set_door(em__door *door, bool open)
 {
     em_cluster *cluster = door->cluster;
-    const em__member *member;
 
-    if (cluster->options.reuseport) {
-        member = cluster->slots[door - cluster->doors].current;
-        open = open && !(member && member->up && !member->leaving);
-    }
+    if (cluster->options.reuseport &&
+        accepts_itself(cluster->slots[door - cluster->doors].current))
+        open = false;
     if (open == !door->acceptor.paused)
         return;
     if (open)

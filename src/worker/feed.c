@@ -109,13 +109,11 @@ static void note_refusal(em__member *member, int error)
 
 int em__feed_put(em__member *member, const em_connection *connection)
 {
-    int r = -ESHUTDOWN;
+    int r = em__handoff_put(&member->handoff, connection);
 
-    if (!member->worker->asked) /* by users, of whom we are not told */
-        r = em__handoff_put(&member->handoff, connection);
     if (r == 0)
         member->busy++;
-    else if (r != -ESHUTDOWN)
+    else
         note_refusal(member, r);
     em__feed_rank(member->slot);
     start_looking(member->slot->cluster);

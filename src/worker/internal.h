@@ -25,6 +25,8 @@ typedef struct em__worker_hooks {
     void (*event)(em_worker *worker, const char *event, void *arg, void *data);
     /* It called em_worker_done. */
     void (*done)(em_worker *worker, void *data);
+    /* It was asked to stop, by whomever.  Must leave it there. */
+    void (*asked)(em_worker *worker, void *data);
 } em__worker_hooks;
 
 /* What a process, a thread and a parent differ in. */

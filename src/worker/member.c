@@ -199,7 +199,17 @@ static void note_done(em_worker *worker, void *data)
     em__feed_rank(member->slot);
 }
 
-static const em__worker_hooks hooks = { note_event, note_done };
+/* By users, too; its own socket is the cluster's then. */
+static void note_asked(em_worker *worker, void *data)
+{
+    em__member *member = data;
+
+    (void)worker;
+    em__feed_rank(member->slot);
+    em__dispatch_update(member->slot->cluster);
+}
+
+static const em__worker_hooks hooks = { note_event, note_done, note_asked };
 
 int em__member_spawn(em__slot *slot, em__member **ret)
 {

@@ -79,13 +79,16 @@ void em__spawner_call_time(em_source *timer, void *data)
 /* Without a channel it knows already, as far as it can. */
 static int ask(em_worker *worker)
 {
-    int r = 0;
+    int r;
 
-    if (!worker->asked)
-        r = em__worker_tell(worker, EM__FRAME_STOP, NULL, 0, -1);
+    if (worker->asked)
+        return 0;
+    r = em__worker_tell(worker, EM__FRAME_STOP, NULL, 0, -1);
     if (r < 0 && r != -EPIPE)
         return r;
     worker->asked = true;
+    if (worker->hooks)
+        worker->hooks->asked(worker, worker->hook_data);
     return 0;
 }
 
