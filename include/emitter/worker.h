@@ -100,7 +100,8 @@ EM_BEGIN_DECLS
  * group, -EPERM for a user or group asked for by who is not root, or that could
  * be left again, and for a nice or limit that is refused; of path and cwd
  * -ENOENT, -EACCES, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -ENOEXEC and what else
- * execve(2) and chdir(2) say; -EAGAIN, -EMFILE or -ENFILE from the system.
+ * execve(2) and chdir(2) say; -EAGAIN, -EMFILE or -ENFILE from the system;
+ * -ENOTSUP for .cpus where it has no such choice.
  *
  * The loop stays alive until the worker has ended. */
 int em_worker_spawn(em_loop *loop, const em_worker_options *options,
@@ -112,7 +113,8 @@ int em_worker_spawn(em_loop *loop, const em_worker_options *options,
  *   'message'  em_message
  *   'drain'    there is room again after an -EAGAIN
  *   'error'    em_error with origin "worker PID": -ENOMEM, -EMFILE a message
- *              or its descriptor could not be received and is lost; -EPROTO,
+ *              or its descriptor could not be received and is lost, -EBADF it
+ *              was closed after the post, and the message is lost; -EPROTO,
  *              -EMSGSIZE, -ECONNRESET nonsense, too much, or the beginning of a
  *              message came, and nothing comes after it; -ECHILD; -ETIMEDOUT
  *   'exit'     em_exit, once and last, after all that it had sent
