@@ -40,6 +40,27 @@ TEST(timers_fire_by_deadline_then_in_the_order_they_were_armed)
     em_loop_free(loop);
 }
 
+/* Until the loop's clock has gone on, without a turn. */
+static void pass_time(uint64_t ms)
+{
+    uint64_t until = em_loop_now(loop) + ms;
+
+    while (em_loop_now(loop) < until)
+        ;
+}
+
+TEST(a_timer_of_no_time_fires_behind_those_that_are_overdue)
+{
+    begin();
+    assert_ok(em_loop_add_timer(loop, 3, 0, note, "b", NULL));
+    assert_ok(em_loop_add_timer(loop, 1, 0, note, "a", NULL));
+    pass_time(10);
+    assert_ok(em_loop_add_timer(loop, 0, 0, note, "c", NULL));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("a b c");
+    em_loop_free(loop);
+}
+
 struct due {
     uint64_t at_us;
     int fired;
@@ -138,12 +159,9 @@ static void beat(em_source *source, void *data)
 TEST(a_period_that_begins_at_once_begins_when_it_was_armed)
 {
     struct due due = { .fired = 0 };
-    uint64_t began;
 
     begin();
-    began = em_loop_now(loop);
-    while (em_loop_now(loop) < began + 30)
-        ; /* the loop took no turn since it was made */
+    pass_time(30);
     due.at_us = clock_us();
     assert_ok(em_loop_add_timer(loop, 0, 20, beat, &due, NULL));
     assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
@@ -359,6 +377,7 @@ TEST(a_hundred_thousand_timers_all_fire)
 }
 
 SUITE("timer", timers_fire_by_deadline_then_in_the_order_they_were_armed,
+      a_timer_of_no_time_fires_behind_those_that_are_overdue,
       no_timer_is_early_not_even_by_a_microsecond,
       a_timer_of_no_time_armed_in_its_callback_waits_for_the_next_turn,
       a_repeating_timer_goes_on_until_it_is_removed,

@@ -13,14 +13,17 @@
 
 enum { LINE = 64 }; /* of the cache; a source has parts of two */
 
-/* One that is due at once joins those already due, for the next turn. */
-static uint64_t deadline(const em_loop *loop, uint64_t clock_us,
-                         uint64_t after_ms)
+/* One that is due at once joins those already due, for the next turn; so all
+ * that came due before it, since the last one, must be there first. */
+static uint64_t deadline(em_loop *loop, uint64_t clock_us, uint64_t after_ms)
 {
-    uint64_t now = loop->virtual_clock ? loop->now : clock_us / 1000 + 1;
+    uint64_t begun = loop->virtual_clock ? loop->now : clock_us / 1000;
+    uint64_t now = begun + (loop->virtual_clock ? 0 : 1);
 
-    if (after_ms == 0)
+    if (after_ms == 0) {
+        em__wheel_advance(&loop->wheel, begun);
         return loop->wheel.now;
+    }
     return after_ms < UINT64_MAX - 1 - now ? now + after_ms : UINT64_MAX - 1;
 }
 
@@ -116,14 +119,12 @@ int em_source_set_timer(em_source *source, uint64_t after_ms, uint64_t every_ms)
     return 0;
 }
 
-/* Where its grid begins.  One that is due at once was not given the time but
- * the wheel's, which may be long ago: its grid begins with its first call, a
- * moment of the current millisecond. */
+/* Where its grid begins: what is due at once was armed a moment after that. */
 static uint64_t first_beat(const em_source *source)
 {
-    if (!source->at_once)
-        return source->timer.due;
-    return source->loop->now + (source->loop->virtual_clock ? 0 : 1);
+    bool rounded = source->at_once && !source->loop->virtual_clock;
+
+    return source->timer.due + (rounded ? 1 : 0);
 }
 
 /* On the grid of its period, past every beat that was missed. */
