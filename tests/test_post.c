@@ -370,6 +370,30 @@ static void note_uncaught(em_emitter *e, const em_error *error, void *data)
     mark_number(error->code);
 }
 
+static void mark_task(em_loop *l, void *data)
+{
+    (void)l;
+    mark(data);
+}
+
+TEST(a_run_of_one_call_ends_with_the_free_data_of_a_listener)
+{
+    em_emitter e;
+
+    assert_ok(em_loop_new(NULL, &loop));
+    assert_ok(
+        em_loop_new(EM_OPTIONS(em_loop_options, .budget_count = 1), &home));
+    em_emitter_init(&e, loop, NULL);
+    em_listener_remove(listen_at_home(&e, "data", true, false));
+    assert_ok(em_loop_post(home, mark_task, "next"));
+    assert_error(1, em_loop_run(home, EM_RUN_ONCE));
+    assert_marks("free home");
+    run(home);
+    assert_marks("next");
+    em_unref(&e);
+    tear_down();
+}
+
 static em_listener *farer;
 
 static void remove_farer(em_loop *l, void *data)
@@ -592,6 +616,7 @@ SUITE("post", posts_are_emitted_in_order_on_the_loop, a_post_holds_the_emitter,
       a_removed_listener_starts_no_further_call_at_home,
       a_once_with_a_home_makes_its_call_unless_it_is_removed_meanwhile,
       a_home_that_is_freed_calls_nothing_and_frees_what_waits,
+      a_run_of_one_call_ends_with_the_free_data_of_a_listener,
       a_listener_that_goes_while_its_home_does_outlives_the_calls_that_wait,
       a_listener_that_ends_its_home_and_itself_is_freed_after_its_call,
       a_call_without_memory_becomes_an_error,

@@ -147,11 +147,13 @@ static void say_farewell(em_loop *loop, em__mail *mail, em__delivery how)
 {
     em__bound *bound = em__container(mail, em__bound, farewell);
 
-    (void)loop;
-    if (how == EM__FORKED)
+    if (how == EM__FORKED) {
         em__listener_discard(&bound->base);
-    else
-        give_share_back(bound);
+        return;
+    }
+    if (bound->base.free_data)
+        em__loop_count_call(loop);
+    give_share_back(bound);
 }
 
 /* In a forked child no call is left that would come for its share. */
