@@ -607,6 +607,43 @@ static void unref_it(em_emitter *e, const em_error *error, void *data)
     em_unref(e);
 }
 
+static void note_end(em_emitter *e)
+{
+    (void)e;
+    mark("end");
+}
+
+static void fail_again(em_emitter *e, void *arg, void *data)
+{
+    note(e, arg, data);
+    ck_assert(!em_emit_error(e, -5, "again"));
+    mark("back");
+}
+
+/* The listener is kept for the outer emit, which began before it went. */
+TEST(an_error_in_the_last_handler_of_errors_is_uncaught_also_with_a_snapshot)
+{
+    unsigned flags;
+    em_emitter e;
+
+    em_set_uncaught(note_uncaught, "hook");
+    for (flags = 0; flags <= EM_SNAPSHOT; flags += EM_SNAPSHOT) {
+        em_emitter_init(&e, NULL, NULL);
+        assert_ok(em_emitter_set_flags(&e, flags));
+        assert_ok(em_once(&e, "error", fail_again, "last"));
+        ck_assert(em_emit_error(&e, -5, "first"));
+        assert_marks("last uncaught again -5 - back");
+        em_unref(&e);
+    }
+    em_set_uncaught(unref_it, NULL);
+    em_emitter_init(&e, NULL, note_end);
+    assert_ok(em_emitter_set_flags(&e, EM_SNAPSHOT));
+    assert_ok(em_once(&e, "error", fail_again, "last"));
+    ck_assert(em_emit_error(&e, -5, "first"));
+    assert_marks("last back end");
+    em_set_uncaught(NULL, NULL);
+}
+
 TEST(an_emitter_may_end_in_the_uncaught_hook)
 {
     em_emitter e;
@@ -695,6 +732,7 @@ SUITE("reserved",
       an_error_whose_handler_was_taken_away_by_any_is_not_handled,
       an_error_says_which_emitter_it_is_from,
       an_error_keeps_its_origin_while_a_listener_renames_the_emitter,
+      an_error_in_the_last_handler_of_errors_is_uncaught_also_with_a_snapshot,
       an_emitter_may_end_in_the_uncaught_hook,
       without_memory_special_listeners_are_not_added,
       a_name_that_finds_no_memory_leaves_the_old_one);

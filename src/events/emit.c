@@ -179,11 +179,26 @@ static void emit_aside(em_emitter *emitter, em__core *core, em__kind kind,
         emit_as(emitter, core, event, name, arg);
 }
 
+/* Whether an emit that is at its first listener must call one that is off. */
+static bool owes(const em__frame *frame)
+{
+    const em_listener *listener;
+    uint32_t i;
+
+    for (i = frame->cursor; frame->event->held && i < frame->end; i++) {
+        listener = em__slot_listener(&frame->event->slots[i]);
+        if (listener && is_owed(frame, listener))
+            return true;
+    }
+    return false;
+}
+
 /* The event's own frame is begun before EM_ANY is told, since what is added
  * from then on waits, and after EM_ERROR_MONITOR was: for Node that is another
- * emit.  'error' is handled if a listener is left when all that is over.  What
- * EM_ANY added to an event without listeners, and an inner emit used up, is
- * kept until this one is over, though nobody heard it. */
+ * emit.  'error' is handled if a listener is left, or is to be called even so,
+ * when all that is over; what is kept for an outer emit does not hear it.  With
+ * something kept the hook is called before the emit ends, since the end may
+ * free the emitter. */
 static bool emit_watched(em_emitter *emitter, em__core *core, em__event *event,
                          const char *name, void *arg)
 {
@@ -202,12 +217,14 @@ static bool emit_watched(em_emitter *emitter, em__core *core, em__event *event,
     if (kind == EM__ORDINARY || kind == EM__ERROR)
         emit_aside(emitter, core, EM__ANY, frame.name, arg);
     if (kind == EM__ERROR)
-        heard = event && (event->live > 0 || event->held);
+        heard = event && (event->live > 0 || owes(&frame));
     run(emitter, &frame, event, arg);
     if (!heard && !(event && event->held) && !em__dying(emitter)) {
         em__pop(core, &frame);
         return unheard(emitter, name, arg);
     }
+    if (!heard)
+        (void)unheard(emitter, name, arg); /* nothing, if it is dying */
     leave(emitter, core, event);
     return heard;
 }
