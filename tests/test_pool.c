@@ -272,6 +272,24 @@ TEST(shutdown_drops_what_is_queued_and_tells_how_many_are_stuck)
     let_all_end(loop, pool);
 }
 
+TEST(a_work_that_came_back_does_not_count_as_stuck)
+{
+    enum { ROUNDS = 1000 };
+    em_pool *pool;
+    int i;
+
+    begin();
+    for (i = 0; i < ROUNDS; i++) {
+        pool = new_pool(2);
+        put(loop, pool, succeed, NULL);
+        put(loop, pool, succeed, NULL);
+        assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+        assert_error(0, em_pool_shutdown(pool, 0));
+        em_pool_free(pool);
+    }
+    em_loop_free(loop);
+}
+
 static em_pool *shared;
 
 static int shut_own_pool(em_baton *baton, void *data)
@@ -591,6 +609,7 @@ SUITE("pool", nonsense_is_refused, an_unused_pool_has_no_thread,
       counts_tell_what_waits_what_runs_and_what_was,
       older_programs_get_the_counts_they_know,
       shutdown_drops_what_is_queued_and_tells_how_many_are_stuck,
+      a_work_that_came_back_does_not_count_as_stuck,
       a_work_that_shuts_its_own_pool_down_is_the_one_that_is_stuck,
       a_pool_shut_down_while_its_own_work_submits_brings_all_back,
       a_pool_that_is_freed_drops_its_queue_and_lets_work_end,

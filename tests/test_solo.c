@@ -131,6 +131,19 @@ TEST(a_work_that_waits_for_a_key_of_one_further_up_is_told)
     assert_marks("inside -35 behind 0");
 }
 
+static int shut_down(em_baton *baton, void *data)
+{
+    (void)baton, (void)data;
+    return em_pool_shutdown(pool, UINT64_MAX);
+}
+
+TEST(a_work_that_shuts_down_the_pool_of_one_further_up_does_not_wait_for_it)
+{
+    run_one_inside_another(shut_down);
+    assert_marks("inside 1");
+}
+
 SUITE("solo", a_cancelled_baton_lets_another_loops_of_its_key_go,
       a_loop_that_is_freed_lets_another_loops_batons_of_its_key_go,
-      a_work_that_waits_for_a_key_of_one_further_up_is_told);
+      a_work_that_waits_for_a_key_of_one_further_up_is_told,
+      a_work_that_shuts_down_the_pool_of_one_further_up_does_not_wait_for_it);

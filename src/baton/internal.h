@@ -123,7 +123,7 @@ typedef struct em__thread {
     /* Filled under the lock; emptied by the thread itself as it comes to each,
      * or by em__thread_reclaim under the lock: whoever swaps it out has it. */
     em_baton *_Atomic slots[EM__SLOTS];
-    atomic_bool busy; /* in a work */
+    atomic_bool busy; /* in a work, or about to be */
     em__tally tally;
 } em__thread;
 
@@ -228,6 +228,9 @@ void em__thread_note(em__tally *tally, uint64_t waited, uint64_t ran);
 
 /* Make the calling thread pass for another, or for none (NULL): what it was. */
 em__thread *em__thread_pass_for(em__thread *thread);
+
+/* stats.c, locked: how many works run; of a closed pool, no more will begin. */
+unsigned em__stats_running(const em_pool *pool);
 
 /* solo.c.  A baton was put into a pool's solo queue, or its turn there came;
  * locked. */

@@ -310,21 +310,35 @@ void em_pool_free(em_pool *pool)
         em__pool_let_go(pool);
 }
 
-/* Its own work is not waited for: it would wait for itself. */
+/* Of the works that the calling thread is in, those of the pool: several only
+ * on the thread of a loop with a virtual clock.  They are not waited for, which
+ * would be for ever. */
+static unsigned own_works(const em_pool *pool)
+{
+    const em__thread *self;
+    unsigned count = 0;
+
+    for (self = em__thread_self(); self; self = self->outer)
+        count += self->pool == pool && self->current;
+    return count;
+}
+
 static int wait_for_work(em_pool *pool, uint64_t deadline_ms)
 {
-    const em__thread *self = em__thread_self();
-    unsigned own = self && self->pool == pool ? 1 : 0;
+    unsigned own = own_works(pool);
     uint64_t now = em__sys_now_us();
     uint64_t until = UINT64_MAX;
+    unsigned running;
 
     if (deadline_ms < (UINT64_MAX - now) / 1000)
         until = now + deadline_ms * 1000;
-    while (pool->at_work > own) {
-        if (!em__cond_wait_until(&pool->changed, &pool->lock, until))
+    while ((running = em__stats_running(pool)) > own) {
+        if (!em__cond_wait_until(&pool->changed, &pool->lock, until)) {
+            running = em__stats_running(pool);
             break;
+        }
     }
-    return pool->at_work < INT_MAX ? (int)pool->at_work : INT_MAX;
+    return running < INT_MAX ? (int)running : INT_MAX;
 }
 
 int em_pool_shutdown(em_pool *pool, uint64_t deadline_ms)

@@ -46,10 +46,10 @@ static void enter_level(em__queue *queue, em_baton *baton)
     queue->occupied |= 1U << baton->level;
 }
 
-/* The first of a level that was queued at that time or later, or the level's
- * end.  It is looked for from both ends: what was put back belongs near the
- * front, and the next of one key among many near the back.  After so many looks
- * it is a later one, as far to the front as was seen to be right. */
+/* The first of a level that was queued at that time or later, or the end.
+ * Looked for from both ends: what was put back belongs near the front, the next
+ * of one key among many near the back.  After so many looks it is a later one.
+ */
 static em__list *first_since(em__list *level, uint64_t queued_us, size_t looks)
 {
     em__list *from = level->next;
@@ -178,9 +178,8 @@ static bool enter_lane(em__queue *queue, em__full *full)
 }
 
 /* The lane is a ring, so that taking its leader out leaves one of the rest.
- * That one goes where it would be had it not waited: at the end, a flood of
- * others would come between any two of a lane.  It may be another loop's, which
- * waits for nothing else. */
+ * That one goes where it would be had it not waited: else a flood would come
+ * between any two of a lane.  Another loop may wait for nothing else. */
 static void leave_lane(em__queue *queue, em__full *full)
 {
     em__full **link;

@@ -35,20 +35,28 @@ static void add_tally(em_pool_counts *counts, em__tally *tally)
     }
 }
 
+unsigned em__stats_running(const em_pool *pool)
+{
+    unsigned running = pool->solo_runs;
+    em__list *node, *after;
+
+    em__list_each_safe(&pool->threads, node, after) {
+        const em__thread *thread = em__container(node, em__thread, node);
+
+        running += atomic_load_explicit(&thread->busy, memory_order_acquire);
+    }
+    return running;
+}
+
 static void count_threads(em_pool *pool, em_pool_counts *counts)
 {
     em__list *node, *after;
 
-    em__list_each_safe(&pool->threads, node, after) {
-        em__thread *thread = em__container(node, em__thread, node);
-
-        add_tally(counts, &thread->tally);
-        if (atomic_load_explicit(&thread->busy, memory_order_relaxed))
-            counts->running++;
-    }
+    em__list_each_safe(&pool->threads, node, after)
+        add_tally(counts, &em__container(node, em__thread, node)->tally);
+    counts->running = em__stats_running(pool);
     counts->threads = pool->count;
-    counts->idle = counts->threads - counts->running;
-    counts->running += pool->solo_runs;
+    counts->idle = counts->threads - (counts->running - pool->solo_runs);
 }
 
 static void count(em_pool *pool, em_pool_counts *counts)

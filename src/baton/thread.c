@@ -51,6 +51,13 @@ static void set_state(em_baton *baton, em__baton_state state)
                           memory_order_relaxed);
 }
 
+/* Before it takes its baton from a slot, and when the work is over: who finds
+ * the slot empty sees one or the other, and then what the work did. */
+static void set_busy(em__thread *self, bool busy)
+{
+    atomic_store_explicit(&self->busy, busy, memory_order_release);
+}
+
 static unsigned batch_size(const em__thread *self)
 {
     const em_pool *pool = self->pool;
@@ -95,7 +102,7 @@ static bool take(em__thread *self)
         return false;
     em__expire_remove(pool, baton);
     set_state(baton, EM__BATON_RUNNING);
-    atomic_store_explicit(&self->busy, true, memory_order_relaxed);
+    set_busy(self, true);
     self->current = baton;
     self->batch = 1;
     self->spun = false;
@@ -124,7 +131,7 @@ void em__thread_reclaim(em_pool *pool)
 
         for (i = EM__SLOTS - 1; i >= 0; i--) {
             baton = atomic_exchange_explicit(&thread->slots[i], NULL,
-                                             memory_order_relaxed);
+                                             memory_order_acquire);
             if (!baton)
                 continue;
             set_state(baton, EM__BATON_QUEUED);
@@ -181,14 +188,13 @@ static void run(em__thread *self, em_baton *baton)
     int status;
 
     self->current = baton;
-    atomic_store_explicit(&self->busy, true, memory_order_relaxed);
     status = baton->work(baton, baton->data);
-    atomic_store_explicit(&self->busy, false, memory_order_relaxed);
     self->current = NULL;
     if (is_time_to_look(self))
         look_at_clock(self);
     em__thread_note(&self->tally, started > queued ? started - queued : 0,
                     self->now - started);
+    set_busy(self, false);
     if (baton->full && ((em__full *)baton)->key) {
         em__pool_lock(self->pool);
         em__queue_release(&self->pool->queue, baton);
@@ -205,13 +211,15 @@ static void run_slots(em__thread *self)
     unsigned i;
 
     for (i = 0; i < count; i++) {
+        set_busy(self, true);
         baton = atomic_exchange_explicit(&self->slots[i], NULL,
-                                         memory_order_relaxed);
+                                         memory_order_release);
         if (!baton)
             continue;
         set_state(baton, EM__BATON_RUNNING);
         run(self, baton);
     }
+    set_busy(self, false);
 }
 
 static void learn_cost(em__thread *self, uint64_t took_us)
