@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "baton/internal.h"
 #include "door.h"
@@ -165,6 +167,30 @@ TEST(only_its_own_work_may_send_progress_and_only_to_a_callback)
     em_baton_unref(stranger);
     let_all_end(loop, pool);
     assert_marks("-22");
+}
+
+static int send_in_a_child(em_baton *baton, void *data)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    (void)data;
+    if (pid == 0)
+        _exit(em_baton_progress(baton, NULL, NULL) == -ECHILD ? 0 : 1);
+    return waitpid(pid, &status, 0) == pid ? status : -errno;
+}
+
+TEST(a_child_that_a_work_forked_sends_nothing)
+{
+    begin();
+    assert_ok(
+        em_baton_start(loop,
+                       EM_OPTIONS(em_baton_options, .work = send_in_a_child,
+                                  .after = note, .progress = read_item),
+                       NULL));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("0");
+    em_loop_free(loop);
 }
 
 TEST(a_loop_that_is_freed_reads_what_its_running_work_sends)
@@ -326,6 +352,7 @@ SUITE("progress", every_item_comes_once_in_order_and_before_after,
       past_the_limit_an_item_is_refused_and_stays_the_callers,
       a_cancelled_work_does_not_wait_for_its_items_to_be_read,
       only_its_own_work_may_send_progress_and_only_to_a_callback,
+      a_child_that_a_work_forked_sends_nothing,
       a_loop_that_is_freed_reads_what_its_running_work_sends,
       waiting_ends_when_work_ended_or_never_will_begin,
       a_work_that_waits_for_its_own_pool_is_told_of_the_deadlock,

@@ -79,8 +79,9 @@ bool em_baton_cancelled(em_baton *baton);
 
 /* Send an item to the loop, where progress gets it and then free_item, which
  * may be NULL.  From the baton's own work, else -EINVAL.  Returns 0, -EAGAIN
- * past the limit, -ECANCELED if it was cancelled while it waited for room, or
- * -ENOMEM; a refused item stays the caller's. */
+ * past the limit, -ECANCELED if it was cancelled while it waited for room,
+ * -ENOMEM, or -ECHILD in a child that the work forked; a refused item stays the
+ * caller's. */
 int em_baton_progress(em_baton *baton, void *item,
                       void (*free_item)(void *item));
 

@@ -95,6 +95,8 @@ int em_baton_progress(em_baton *baton, void *data,
     full = em__baton_full(baton);
     if (!full || !full->progress)
         return -EINVAL;
+    if (em__pool_is_forked(baton->pool))
+        return -ECHILD;
     r = wait_for_room(full);
     if (r < 0)
         return r;
