@@ -243,6 +243,20 @@ TEST(older_programs_get_the_counts_they_know)
     em_pool_free(pool);
 }
 
+TEST(newer_programs_get_zero_for_counts_that_are_not_known)
+{
+    em_pool *pool = new_pool(1);
+    struct {
+        em_pool_counts known;
+        uint64_t unknown;
+    } counts = { { .size = sizeof(counts) }, 42 };
+
+    assert_ok(em_pool_stats(pool, &counts.known));
+    ck_assert_uint_eq(counts.known.size, sizeof(counts));
+    ck_assert_uint_eq(counts.unknown, 0);
+    em_pool_free(pool);
+}
+
 /* --- shutdown --- */
 
 TEST(shutdown_drops_what_is_queued_and_tells_how_many_are_stuck)
@@ -608,6 +622,7 @@ SUITE("pool", nonsense_is_refused, an_unused_pool_has_no_thread,
       a_pool_grows_and_shrinks_while_it_works,
       counts_tell_what_waits_what_runs_and_what_was,
       older_programs_get_the_counts_they_know,
+      newer_programs_get_zero_for_counts_that_are_not_known,
       shutdown_drops_what_is_queued_and_tells_how_many_are_stuck,
       a_work_that_came_back_does_not_count_as_stuck,
       a_work_that_shuts_its_own_pool_down_is_the_one_that_is_stuck,

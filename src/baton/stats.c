@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/options.h"
 #include "baton/internal.h"
 
 /* A consistent reading of what the thread may be changing: whoever sees a new
@@ -81,17 +82,13 @@ static void count(em_pool *pool, em_pool_counts *counts)
 int em_pool_stats(em_pool *pool, em_pool_counts *counts)
 {
     em_pool_counts all = { .size = sizeof(all) };
-    size_t size;
 
-    if (!pool || !counts || counts->size < sizeof(counts->size))
+    if (!pool || !counts)
         return -EINVAL;
     if (em__pool_is_forked(pool))
         return -ECHILD;
     em__pool_lock(pool);
     count(pool, &all);
     em__pool_unlock(pool);
-    size = counts->size;
-    memcpy(counts, &all, size < sizeof(all) ? size : sizeof(all));
-    counts->size = size;
-    return 0;
+    return em__options_write(counts, &all, sizeof(all));
 }
