@@ -6,6 +6,8 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -204,6 +206,44 @@ TEST(the_hook_is_told_of_batons)
     assert_ok(em_loop_set_alive_hook(loop, tell, NULL));
     assert_ok(em_baton_run(loop, no_work, NULL, NULL));
     assert_marks("alive");
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("dead");
+    em_loop_free(loop);
+}
+
+static atomic_bool at_work, let_go;
+
+static int work_until_let_go(em_baton *baton, void *data)
+{
+    (void)baton, (void)data;
+    atomic_store(&at_work, true);
+    while (!atomic_load(&let_go))
+        (void)sched_yield();
+    return 0;
+}
+
+static void *run_baton(void *data)
+{
+    assert_ok(em_baton_run(data, work_until_let_go, NULL, NULL));
+    return NULL;
+}
+
+TEST(the_host_is_told_of_another_threads_baton_before_it_ends)
+{
+    pthread_t thread;
+
+    begin();
+    assert_ok(em_loop_fd(loop));
+    assert_ok(em_loop_set_alive_hook(loop, tell, NULL));
+    ck_assert_int_eq(pthread_create(&thread, NULL, run_baton, loop), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    while (!atomic_load(&at_work))
+        (void)sched_yield();
+    ck_assert(readable(em_loop_fd(loop), 0));
+    assert_error(1, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("alive");
+    ck_assert(!readable(em_loop_fd(loop), 0));
+    atomic_store(&let_go, true);
     assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
     assert_marks("dead");
     em_loop_free(loop);
@@ -473,6 +513,7 @@ SUITE("hook", the_host_wakes_for_a_post_from_another_thread,
       no_timer_descriptor_is_an_error_and_can_be_tried_again,
       the_hook_is_told_of_each_change_by_a_source,
       the_hook_is_told_of_references_and_tasks, the_hook_is_told_of_batons,
+      the_host_is_told_of_another_threads_baton_before_it_ends,
       what_changes_and_changes_back_inside_a_turn_is_not_told,
       an_attached_loop_is_run_by_its_host_alone,
       a_host_and_a_hook_are_both_told,

@@ -26,6 +26,8 @@ int em__loop_hold_here(em_loop *loop, void (*recall)(em_loop *loop), bool alive)
     return 0;
 }
 
+/* A host that does not know yet that the loop is alive is told in the turn for
+ * which it is woken: nothing else may happen before the host would end. */
 static int hold(em_loop *loop, bool alive)
 {
     if (atomic_fetch_add(&loop->holds, EM__ONE_HOLD) & EM__HOLDS_CLOSED) {
@@ -37,6 +39,8 @@ static int hold(em_loop *loop, bool alive)
     atomic_fetch_add(&loop->alive_holds, 1);
     if (em__loop_is_owner(loop))
         em__host_alive_changed(loop);
+    else if (atomic_load(&loop->hosted))
+        em__poller_wake(&loop->poller);
     return 0;
 }
 

@@ -3,8 +3,9 @@
  *
  * The host polls our descriptor and takes turns.  It stays alive exactly while
  * we are, so it is told of each change; inside a turn it does not look, so what
- * changed there is told when the turn is over.  Another thread's post is not
- * told: it wakes the host, and the turn that follows tells what it led to. */
+ * changed there is told when the turn is over.  What another thread does, a
+ * post or a baton, is not told: it wakes the host, and the turn that follows
+ * tells what it led to. */
 
 #include <config.h>
 

@@ -125,12 +125,12 @@ struct em_loop {
     bool running, closing;
     bool doomed; /* freed by whom it told of its life: it ends with a turn */
     bool virtual_clock;
-    bool hosted;  /* somebody has our descriptor */
     bool brisk;   /* its calls took less than a microsecond each, lately */
     bool lingers; /* it has several processors to itself and those it awaits */
     /* Any thread's. */
     const void *_Atomic owner;
     atomic_bool stop;
+    atomic_bool hosted;       /* somebody has our descriptor */
     atomic_bool errand_waits; /* it has something to do */
     atomic_uint memory_refs;
     const void *_Atomic runner; /* the owner while it is in a run, or NULL */
