@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Status: see status.h. */
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -35,15 +36,21 @@ static unsigned long long value(struct figures *of, unsigned field)
 
 typedef void row_fn(FILE *page, struct figures *of, pid_t pid);
 
-static void each_process(FILE *page, struct board *board, row_fn *row)
+static void each_process(FILE *page, struct board *board, row_fn *row,
+                         const char *between)
 {
+    bool first = true;
     unsigned i;
     pid_t pid;
 
     for (i = 0; i < board->count; i++) {
         pid = atomic_load(&board->of[i].pid);
-        if (pid)
-            row(page, &board->of[i], pid);
+        if (!pid)
+            continue;
+        if (!first)
+            fputs(between, page);
+        first = false;
+        row(page, &board->of[i], pid);
     }
 }
 
@@ -72,22 +79,23 @@ static void json_fields(FILE *page, struct figures *of)
 
 static void json_row(FILE *page, struct figures *of, pid_t pid)
 {
-    fprintf(page, ",\n  {\"pid\": %d, \"slot\": %d, ", (int)pid,
+    fprintf(page, "\n  {\"pid\": %d, \"slot\": %d, ", (int)pid,
             atomic_load(&of->slot));
     json_fields(page, of);
 }
 
-/* The first of the processes is 0: the sum of those that have ended. */
+/* ended: the sum of the processes that have. */
 static void json(FILE *page, struct board *board)
 {
     fprintf(page,
             "{\"requests\": %llu, \"reloads\": %llu, \"exits\": %llu,\n"
-            " \"processes\": [\n  {\"pid\": 0, \"slot\": -1, ",
+            " \"ended\": {",
             (unsigned long long)figure_get(&board->number),
             (unsigned long long)figure_get(&board->reloads),
             (unsigned long long)figure_get(&board->exits));
     json_fields(page, &board->ended);
-    each_process(page, board, json_row);
+    fputs(",\n \"processes\": [", page);
+    each_process(page, board, json_row, ",");
     fputs("\n]}\n", page);
 }
 
@@ -135,7 +143,7 @@ static void html(FILE *page, struct board *board)
             (unsigned long long)figure_get(&board->reloads),
             (unsigned long long)figure_get(&board->exits));
     html_titles(page);
-    each_process(page, board, html_row);
+    each_process(page, board, html_row, "");
     fputs("<tr><td>ended<td>", page);
     html_fields(page, &board->ended);
     fputs("</table></html>\n", page);

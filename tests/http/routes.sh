@@ -74,6 +74,38 @@ listens_on_a_path() {
         get --unix-socket "$temp/socket" http://a/ | grep -q '^process='
 }
 
+# As systemd starts it: with two sockets from number 3 on.
+cat >"$temp/activate.py" <<'END'
+import os, socket, sys
+given = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+print(*(each.getsockname()[1] for each in given), flush=True)
+kept = [os.dup(each.fileno()) for each in given]
+for number, fd in enumerate(kept, 3):
+    os.dup2(fd, number)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="2")
+os.execv(sys.argv[1], sys.argv[1:])
+END
+
+starts_on_given_sockets() {
+    rm -f "$temp/out"
+    python3 "$temp/activate.py" "$server" --listen systemd --workers 1 \
+        >"$temp/out" 2>"$temp/err" &
+    master=$!
+    within 20 grep -qs '^listening' "$temp/out" || return
+    read -r port other <"$temp/out"
+    url=http://127.0.0.1:$port
+}
+
+both_answer() {
+    get "$url/" | grep -q '^process=' &&
+        get "http://127.0.0.1:$other/" | grep -q '^process='
+}
+
+both_are_kept() {
+    kill -HUP "$master"
+    within 40 grep -q reloaded "$temp/err" && both_answer
+}
+
 check 'a server starts' start --route ip-hash
 check 'ip-hash: one peer, one worker' one_peer_one_worker
 check 'ip-hash: peers are spread, and numbered together' peers_are_spread
@@ -121,3 +153,12 @@ check 'a table with nonsense is refused' eval \
     '! "$server" --route path --table "$temp/table" 2>/dev/null'
 check 'a server listens on a path' listens_on_a_path
 check 'a server ends when it is told to' stop
+
+if command -v python3 >/dev/null; then
+    check 'a server starts on sockets it was given' starts_on_given_sockets
+    check 'both of them answer' both_answer
+    check 'after a reload too' both_are_kept
+    check 'a server ends when it is told to' stop
+    check 'none were given' eval \
+        '! "$server" --listen systemd 2>/dev/null'
+fi
