@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzz: what of examples/http reads bytes of strangers: the routing peek, heads
- * and chunks.  A byte sequence means the same in whatever pieces it comes.
+ * and chunks.  A byte sequence means the same in whatever pieces it comes, and
+ * to a server behind the proxy, which gets it rewritten.
  *
  *     clang -fsanitize=fuzzer,address -DFUZZER -Iexamples/http \
- *         tests/fuzz_http.c examples/http/{chunk,head,table}.c -lhttp_parser
+ *         tests/fuzz_http.c examples/http/{chunk,head,rewrite,table}.c \
+ *         -lhttp_parser
  *
  * Without -DFUZZER it makes up a fixed number of inputs itself and is a test;
  * arguments are files of inputs. */
@@ -17,6 +19,7 @@
 
 #include "chunk.h"
 #include "head.h"
+#include "rewrite.h"
 #include "table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -75,6 +78,51 @@ static void route(enum by by, const uint8_t *data, size_t size)
     CHECK(size < TABLE_PEEK || part <= TABLE_PEEK || decided != -EAGAIN);
 }
 
+static bool is_same(struct span a, struct span b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.at, b.at, a.size) == 0);
+}
+
+/* One head, no longer and no shorter, that says the same. */
+static void pass_on(const struct head *head, size_t size)
+{
+    size_t room = size + 512, line = 0, written;
+    char *bytes = malloc(room);
+    struct head there;
+
+    CHECK(bytes);
+    written = rewrite_request(head, "::1", "behind", bytes, room);
+    CHECK(written > 0 && written <= room);
+    CHECK(head_find(bytes, written, &line) == (long)written);
+    CHECK(head_parse_request(&there, bytes, written) == 0);
+    CHECK(there.method == head->method && there.minor == 1);
+    CHECK(is_same(there.path, head->path));
+    CHECK(is_same(there.query, head->query));
+    CHECK(is_same(there.host, head->host) ||
+          (head->host.size == 0 && span_is_exact(there.host, "behind")));
+    CHECK(there.has_length == head->has_length);
+    CHECK(there.length == head->length && there.chunked == head->chunked);
+    CHECK(!there.expects);
+    free(bytes);
+}
+
+static void pass_back(const struct head *head, size_t size)
+{
+    size_t room = size + 512, line = 0, written;
+    char *bytes = malloc(room);
+    struct head there;
+
+    CHECK(bytes);
+    written = rewrite_answer(head, head->chunked, "\r\n", bytes, room);
+    CHECK(written > 0 && written <= room);
+    CHECK(head_find(bytes, written, &line) == (long)written);
+    CHECK(head_parse_answer(&there, bytes, written) == 0);
+    CHECK(there.status == head->status && there.minor == 1);
+    CHECK(there.has_length == head->has_length);
+    CHECK(there.length == head->length && there.chunked == head->chunked);
+    free(bytes);
+}
+
 static void find_head(const uint8_t *data, size_t size)
 {
     size_t line = 0, at_once = 0, part;
@@ -96,8 +144,10 @@ static void find_head(const uint8_t *data, size_t size)
     if (head_parse_request(&head, bytes, (size_t)whole) == 0) {
         CHECK(!(head.chunked && head.has_length));
         CHECK(head.path.size > 0 && head.count <= HEADERS_MAX);
+        pass_on(&head, (size_t)whole);
     }
-    (void)head_parse_answer(&head, bytes, (size_t)whole);
+    if (head_parse_answer(&head, bytes, (size_t)whole) == 0)
+        pass_back(&head, (size_t)whole);
     free(bytes);
 }
 
@@ -154,6 +204,14 @@ static const char *const seeds[] = {
     "POST / HTTP/1.0\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\n",
     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
     "5;a=b\r\nhello\r\na\r\n0123456789\r\n0\r\nX: y\r\n\r\n",
+    "OPTIONS http://[::1]:8080 HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n",
+    "GET http://a?b=/c HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ::1\r\n\r\n",
+    "PUT /a HTTP/1.1\r\nHost: a\r\nConnection: close, x, content-length\r\n"
+    "X: y\r\nContent-Length: 3\r\nTE: trailers\r\nUpgrade: h2c\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n"
+    "Connection: keep-alive\r\nTrailer: x\r\n\r\n",
+    "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    "0;a\r\nContent-Length: 1\r\nA: b\r\n\r\nGET / HTTP/1.1\r\n\r\n",
 };
 
 /* xorshift64 (Marsaglia 2003); the same inputs each time. */
