@@ -16,9 +16,10 @@
 #include "answer.h"
 #include "connection.h"
 #include "relay.h"
+#include "reply.h"
 #include "rewrite.h"
 
-enum { RELAY_IN = 16384, RELAY_BODY = 16384, SPARES_MAX = 64, HEAD_MORE = 512 };
+enum { RELAY_BODY = 16384, SPARES_MAX = 64 };
 
 struct relay {
     TAILQ_ENTRY(relay) entry;
@@ -33,16 +34,8 @@ struct relay {
     bool paused;   /* there is no room for more of the answer */
     bool complete; /* of the request: all is in out */
     bool whole;    /* and nothing was dropped from it */
-    bool heard;    /* a byte of the answer came */
-    bool has_head;
-    bool to_end;  /* the answer ends with the connection */
-    bool decodes; /* for a client that does not know chunks */
-    size_t line, in_start, in_end;
     size_t out_start, out_end, out_size;
-    uint64_t left;
-    struct chunk chunk;
-    struct head head;
-    char in[RELAY_IN];
+    struct reply reply;
     char out[];
 };
 
@@ -54,16 +47,18 @@ static void pump(struct relay *relay);
 static struct relay *take(struct proxy *proxy)
 {
     size_t size =
-        (size_t)proxy->server->options->max_header + HEAD_MORE + RELAY_BODY;
+        (size_t)proxy->server->options->max_header + REPLY_MORE + RELAY_BODY;
     struct relay *relay = proxy->spare;
 
-    if (relay)
+    if (relay) {
         proxy->spare = relay->next;
-    else
+        proxy->spares--;
+    } else {
         relay = malloc(sizeof(*relay) + size);
+    }
     if (!relay)
         return NULL;
-    memset(relay, 0, offsetof(struct relay, head));
+    memset(relay, 0, offsetof(struct relay, reply));
     relay->proxy = proxy;
     relay->out_size = size;
     relay->whole = true;
@@ -72,8 +67,15 @@ static struct relay *take(struct proxy *proxy)
 
 static void put_back(struct relay *relay)
 {
-    relay->next = relay->proxy->spare;
-    relay->proxy->spare = relay;
+    struct proxy *proxy = relay->proxy;
+
+    if (proxy->spares == SPARES_MAX) {
+        free(relay);
+        return;
+    }
+    relay->next = proxy->spare;
+    proxy->spare = relay;
+    proxy->spares++;
 }
 
 static void progress(struct relay *relay)
@@ -112,7 +114,7 @@ static void on_abort(struct exchange *exchange)
 static void fail(struct relay *relay, unsigned status)
 {
     struct exchange *exchange = relay->exchange;
-    bool begun = relay->has_head;
+    bool begun = relay->reply.has_head;
 
     end(relay);
     if (exchange->stage == STAGE_BODY)
@@ -193,8 +195,8 @@ static void try_all(struct relay *relay)
 static void lose_link(struct relay *relay, bool connected)
 {
     struct link *link = relay->link;
-    bool again =
-        !relay->heard && relay->whole && (!connected || can_repeat(relay));
+    bool again = !relay->reply.heard && relay->whole &&
+                 (!connected || can_repeat(relay));
 
     if (!link->used)
         upstream_failed(link->upstream);
@@ -242,8 +244,7 @@ static void finish(struct relay *relay)
     struct link *link = relay->link;
 
     if (link && relay->complete && relay->out_start == relay->out_end &&
-        relay->in_start == relay->in_end && relay->head.keep_alive &&
-        !relay->to_end) {
+        reply_keeps(&relay->reply)) {
         relay->link = NULL;
         link_keep(link);
     }
@@ -251,167 +252,6 @@ static void finish(struct relay *relay)
     if (exchange->stage == STAGE_BODY)
         exchange->last = true;
     answer_end(exchange);
-}
-
-static bool has_no_body(const struct relay *relay)
-{
-    unsigned status = relay->head.status;
-
-    return relay->exchange->head.method == HTTP_HEAD || status == 204 ||
-           status == 304;
-}
-
-static void decide_end(struct relay *relay)
-{
-    struct exchange *exchange = relay->exchange;
-
-    relay->left = has_no_body(relay) ? 0 : relay->head.length;
-    relay->to_end =
-        !has_no_body(relay) && !relay->head.chunked && !relay->head.has_length;
-    relay->decodes = relay->head.chunked && exchange->head.minor == 0;
-    if (relay->to_end || relay->decodes || !exchange->head.keep_alive ||
-        exchange->connection->server->draining || exchange->stage == STAGE_BODY)
-        exchange->last = true;
-}
-
-static const char *last_lines(const struct exchange *exchange)
-{
-    if (exchange->last)
-        return "Connection: close\r\n\r\n";
-    return exchange->head.minor == 0 ? "Connection: keep-alive\r\n\r\n"
-                                     : "\r\n";
-}
-
-/* Returns 1 if it was passed on, 0 if there is no room yet, -1 if it cannot
- * be. */
-static int pass_head(struct relay *relay, size_t size)
-{
-    struct exchange *exchange = relay->exchange;
-    size_t written;
-
-    if (exchange_room(exchange) < size + HEAD_MORE)
-        return size + HEAD_MORE > OUT_SIZE ? -1 : 0;
-    decide_end(relay);
-    written =
-        rewrite_answer(&relay->head, relay->head.chunked && !relay->decodes,
-                       last_lines(exchange), exchange->out + exchange->out_end,
-                       exchange_room(exchange));
-    exchange->out_end += written;
-    exchange->status = relay->head.status;
-    relay->in_start += size;
-    relay->has_head = true;
-    return written ? 1 : -1;
-}
-
-/* Informational answers are not passed on: 100 we have given ourselves. */
-static int take_head(struct relay *relay)
-{
-    const char *at = relay->in + relay->in_start;
-    long size = head_find(at, relay->in_end - relay->in_start, &relay->line);
-
-    if (size == 0 && relay->in_start == 0 && relay->in_end == RELAY_IN)
-        return -1;
-    if (size <= 0)
-        return size < 0 ? -1 : 2;
-    if (head_parse_answer(&relay->head, at, (size_t)size) < 0 ||
-        relay->head.status == 101)
-        return -1;
-    if (relay->head.status < 200) {
-        relay->in_start += (size_t)size;
-        relay->line = 0;
-        return 1;
-    }
-    return pass_head(relay, (size_t)size);
-}
-
-static void put_out(struct relay *relay, const char *at, size_t size)
-{
-    struct exchange *exchange = relay->exchange;
-
-    memcpy(exchange->out + exchange->out_end, at, size);
-    exchange->out_end += size;
-    exchange->sent += size;
-}
-
-/* Returns 1, or -1 for what is no chunk. */
-static int pass_chunks(struct relay *relay, size_t size)
-{
-    const char *at;
-    struct span data;
-    long n;
-
-    while (size > 0 && !relay->chunk.done) {
-        at = relay->in + relay->in_start;
-        n = chunk_read(&relay->chunk, at, size, &data);
-        if (n < 0)
-            return -1;
-        if (relay->decodes)
-            put_out(relay, data.at, data.size);
-        else
-            put_out(relay, at, (size_t)n);
-        relay->in_start += (size_t)n;
-        size -= (size_t)n;
-    }
-    return 1;
-}
-
-static bool is_over(const struct relay *relay)
-{
-    if (!relay->has_head || relay->to_end)
-        return false;
-    if (relay->head.chunked && !has_no_body(relay))
-        return relay->chunk.done;
-    return relay->left == 0;
-}
-
-/* Returns as take_head does: 1 something was done, 0 no room, 2 more is needed,
- * -1 failure. */
-static int take_body(struct relay *relay)
-{
-    size_t size = relay->in_end - relay->in_start;
-    size_t room = exchange_room(relay->exchange);
-
-    if (size == 0)
-        return 2;
-    if (room == 0)
-        return 0;
-    if (size > room)
-        size = room;
-    if (relay->head.chunked)
-        return pass_chunks(relay, size);
-    if (!relay->to_end && size > relay->left)
-        size = (size_t)relay->left;
-    put_out(relay, relay->in + relay->in_start, size);
-    relay->in_start += size;
-    relay->left -= relay->to_end ? 0 : size;
-    return 1;
-}
-
-static void make_room(struct relay *relay)
-{
-    size_t size = relay->in_end - relay->in_start;
-
-    if (relay->in_start > 0)
-        memmove(relay->in, relay->in + relay->in_start, size);
-    relay->in_start = 0;
-    relay->in_end = size;
-}
-
-/* Returns 1 if something came, 0 if not yet; else the link is lost. */
-static int receive(struct relay *relay)
-{
-    ssize_t n;
-
-    make_room(relay);
-    n = recv(relay->link->fd, relay->in + relay->in_end,
-             RELAY_IN - relay->in_end, 0);
-    if (n < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-    if (n == 0)
-        return -EPIPE;
-    relay->heard = true;
-    relay->in_end += (size_t)n;
-    return 1;
 }
 
 /* No more is read until the client has taken some of it. */
@@ -424,19 +264,9 @@ static void hold_back(struct relay *relay)
         fail(relay, HTTP_STATUS_BAD_GATEWAY);
 }
 
-/* Pass on what has come.  Returns what take_head does, never 1. */
-static int pass(struct relay *relay)
-{
-    int r = 1;
-
-    while (r == 1 && !is_over(relay))
-        r = relay->has_head ? take_body(relay) : take_head(relay);
-    return is_over(relay) ? 3 : r;
-}
-
 static void broke(struct relay *relay, int error)
 {
-    if (relay->has_head && relay->to_end && error == -EPIPE)
+    if (relay->reply.has_head && relay->reply.to_end && error == -EPIPE)
         finish(relay);
     else
         lose_link(relay, relay->out_start > 0);
@@ -445,21 +275,23 @@ static void broke(struct relay *relay, int error)
 /* Read only where nothing is left over; once, since the loop comes back. */
 static void step(struct relay *relay, bool readable)
 {
-    int r = pass(relay);
+    enum passed passed = reply_pass(&relay->reply);
+    int r;
 
-    if (r == 2 && readable) {
-        r = receive(relay);
+    if (passed == PASSED_ALL && readable) {
+        r = reply_receive(&relay->reply, relay->link->fd);
         if (r < 0) {
             broke(relay, r);
             return;
         }
-        r = r > 0 ? pass(relay) : 2;
+        if (r > 0)
+            passed = reply_pass(&relay->reply);
     }
-    if (r == 3)
+    if (passed == PASSED_OVER)
         finish(relay);
-    else if (r < 0)
+    else if (passed == PASSED_BAD)
         fail(relay, HTTP_STATUS_BAD_GATEWAY);
-    else if (r == 0)
+    else if (passed == PASSED_FULL)
         hold_back(relay);
 }
 
@@ -527,6 +359,7 @@ static void on_link(void *user, unsigned events)
 static void attach(struct relay *relay, struct exchange *exchange)
 {
     relay->exchange = exchange;
+    reply_begin(&relay->reply, exchange);
     exchange->by = relay;
     exchange->on_body = on_body;
     exchange->body_room = body_room;
@@ -567,7 +400,7 @@ static void on_sweep(em_source *source, void *data)
     (void)source;
     while ((relay = TAILQ_FIRST(&proxy->relays)) &&
            relay->since + patience <= now) {
-        if (relay->link && !relay->heard)
+        if (relay->link && !relay->reply.heard)
             upstream_failed(relay->link->upstream);
         fail(relay, HTTP_STATUS_GATEWAY_TIMEOUT);
     }

@@ -17,7 +17,8 @@ struct proxy {
     struct upstreams *upstreams;
     em_source *sweep;
     TAILQ_HEAD(relays, relay) relays; /* by their last progress */
-    struct relay *spare;
+    struct relay *spare;              /* to be used again */
+    unsigned spares;
 };
 
 /* Returns 0 or -errno. */
