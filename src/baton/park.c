@@ -146,6 +146,16 @@ static bool look_round(em__thread *self)
     return false;
 }
 
+/* The one that is stuck may be any, so all get what they put aside back into
+ * the queue; once in a while that costs those that are not stuck nothing. */
+void em__park_relieve(em_pool *pool, uint64_t now_us)
+{
+    if (!pool->claimed || now_us < pool->park.relieved_us + WATCH_US)
+        return;
+    pool->park.relieved_us = now_us;
+    em__thread_reclaim(pool);
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;

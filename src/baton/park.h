@@ -21,7 +21,9 @@
  * whether it is in the queue or in the slots of a thread that got stuck.  While
  * anything waits, in the queue or in slots, there is no moment with nobody who
  * watches and nobody who is on the way, unless all threads that there may be
- * are at work: em__park_stir wakes or makes one then. */
+ * are at work: em__park_stir wakes or makes one then.  And while all are, each
+ * that takes watches: every few milliseconds one of them first takes back what
+ * all have put aside. */
 
 #ifndef EM_BATON_PARK_H
 #define EM_BATON_PARK_H
@@ -52,11 +54,12 @@ typedef struct em__parked {
 typedef struct em__park {
     em__list sleepers; /* who slept last is woken first */
     unsigned asleep;
-    unsigned coming; /* threads woken or created that did not arrive yet */
-    bool spinning;   /* a thread is */
-    bool watched;    /* a sleeper watches */
-    uint64_t takes;  /* from the queue */
-    uint32_t cost;   /* of a job, as the last thread to take found it */
+    unsigned coming;      /* threads woken or created that did not arrive yet */
+    bool spinning;        /* a thread is */
+    bool watched;         /* a sleeper watches */
+    uint64_t takes;       /* from the queue */
+    uint32_t cost;        /* of a job, as the last thread to take found it */
+    uint64_t relieved_us; /* em__park_relieve did something, last */
 } em__park;
 
 void em__park_init(em__park *park);
@@ -67,6 +70,10 @@ bool em__park_wait(struct em__thread *self);
 
 /* The same without spinning first. */
 bool em__park_sleep(struct em__thread *self);
+
+/* Before a thread that is awake takes from the queue: watch, as a sleeper does.
+ */
+void em__park_relieve(em_pool *pool, uint64_t now_us);
 
 /* Whether those at work do better without one more. */
 bool em__park_is_surplus(const em_pool *pool);

@@ -97,6 +97,7 @@ static bool take(em__thread *self)
     em_baton *baton;
 
     em__inbox_collect(pool, false);
+    em__park_relieve(pool, self->now);
     baton = em__queue_take(&pool->queue);
     if (!baton)
         return false;
