@@ -73,30 +73,31 @@ static char *aligned(char *at)
     return at + (EM__LINE - (uintptr_t)at % EM__LINE) % EM__LINE;
 }
 
-/* Under the lock, so that two threads do not make one each.  Once the stack is
- * closed nobody would take what is left of one. */
-static bool begin_sheet(em__spare *spare)
+/* Not under the lock: the allocator is the user's. */
+static em__sheet *make_sheet(const em__spare *spare, size_t blocks)
 {
-    size_t blocks = look(spare) == &closed ? 1 : spare->sheet_size;
-    em__sheet *sheet =
-        em__malloc(sizeof(*sheet) + EM__LINE + blocks * spare->step);
+    return em__malloc(sizeof(em__sheet) + EM__LINE + blocks * spare->step);
+}
 
-    if (!sheet)
-        return false;
+/* Under the lock.  Once the stack is closed nobody would take what is left of
+ * it. */
+static void begin_sheet(em__spare *spare, em__sheet *sheet, size_t blocks)
+{
+    if (look(spare) == &closed)
+        blocks = 1;
     atomic_init(&sheet->left, blocks);
     spare->sheet = sheet;
     spare->rest = aligned((char *)(sheet + 1));
     spare->uncut = blocks;
     if (spare->sheet_size < LAST_SHEET)
         spare->sheet_size = 2 * spare->sheet_size + 1;
-    return true;
 }
 
 static em__block *cut(em__spare *spare)
 {
     void *block;
 
-    if (spare->uncut == 0 && !begin_sheet(spare))
+    if (spare->uncut == 0)
         return NULL;
     block = spare->rest;
     spare->rest += spare->step;
@@ -121,16 +122,45 @@ static em__block *ready(em__spare *spare)
     return block;
 }
 
+/* Under the lock. */
+static em__block *take(em__spare *spare)
+{
+    em__block *block = ready(spare);
+
+    return block ? block : cut(spare);
+}
+
+/* Meanwhile another thread may have begun a sheet, or blocks have come back:
+ * then this one is not needed. */
+static void *take_with_sheet(em__spare *spare, size_t blocks)
+{
+    em__sheet *sheet = make_sheet(spare, blocks);
+    em__block *block;
+
+    if (!sheet)
+        return NULL;
+    em__sys_lock(&spare->lock);
+    block = take(spare);
+    if (!block) {
+        begin_sheet(spare, sheet, blocks);
+        block = cut(spare);
+        sheet = NULL;
+    }
+    (void)pthread_mutex_unlock(&spare->lock);
+    em__free(sheet);
+    return block;
+}
+
 void *em__spare_take(em__spare *spare)
 {
     em__block *block;
+    size_t blocks;
 
     em__sys_lock(&spare->lock);
-    block = ready(spare);
-    if (!block)
-        block = cut(spare);
+    block = take(spare);
+    blocks = spare->sheet_size;
     (void)pthread_mutex_unlock(&spare->lock);
-    return block;
+    return block ? block : take_with_sheet(spare, blocks);
 }
 
 bool em__spare_return(em__spare *spare, em__block *first, em__block *last)
