@@ -18,7 +18,7 @@ struct em__sheet {
 };
 
 /* Blocks; what a sheet needs besides makes up for one more. */
-enum { FIRST_SHEET = 31, LAST_SHEET = 511 };
+enum { FIRST_SHEET = 31, FULL_SHEET = 511, MOST_SHEET = 65535 };
 
 int em__spare_init(em__spare *spare, size_t size)
 {
@@ -76,7 +76,24 @@ static char *aligned(char *at)
 /* Not under the lock: the allocator is the user's. */
 static em__sheet *make_sheet(const em__spare *spare, size_t blocks)
 {
-    return em__malloc(sizeof(em__sheet) + EM__LINE + blocks * spare->step);
+    size_t size = sizeof(em__sheet) + EM__LINE + blocks * spare->step;
+    em__sheet *sheet = em__malloc(size);
+
+    if (sheet)
+        em__expect_all(sheet, size);
+    return sheet;
+}
+
+/* Once there are many, an eighth more at a time. */
+static size_t next_size(em__spare *spare)
+{
+    size_t part = atomic_load_explicit(&spare->made, memory_order_relaxed) / 8;
+
+    if (spare->sheet_size < FULL_SHEET)
+        return 2 * spare->sheet_size + 1;
+    if (part < FULL_SHEET)
+        return FULL_SHEET;
+    return part < MOST_SHEET ? part : MOST_SHEET;
 }
 
 /* Under the lock.  Once the stack is closed nobody would take what is left of
@@ -89,8 +106,7 @@ static void begin_sheet(em__spare *spare, em__sheet *sheet, size_t blocks)
     spare->sheet = sheet;
     spare->rest = aligned((char *)(sheet + 1));
     spare->uncut = blocks;
-    if (spare->sheet_size < LAST_SHEET)
-        spare->sheet_size = 2 * spare->sheet_size + 1;
+    spare->sheet_size = next_size(spare);
 }
 
 static em__block *cut(em__spare *spare)

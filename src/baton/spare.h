@@ -11,8 +11,9 @@
  * They are cut from sheets, each block a multiple of a line of the processor's
  * cache from the next, so that it shares none with a neighbour; a sheet goes
  * when the last of its blocks does.  It is twice as large as the one before it,
- * up to 64 KiB, so that few jobs do not take much and with many what a sheet
- * adds to its blocks is next to nothing.
+ * up to 64 KiB, so that few jobs do not take much, and then an eighth of what
+ * there is, up to some MiB: large pages, each with one fault in place of
+ * hundreds, are given for those, and they go back to the system one by one.
  *
  * A block that is out keeps the pool's memory in place: `made` counts those
  * that exist.  When the pool has ended, the stack is closed for good, what is
