@@ -93,8 +93,8 @@ em_loop *em_loop_default(void);
 void em_loop_free(em_loop *loop);
 
 /* Take turns, in the given mode.  Returns 1 if something is still alive, else
- * 0; -EBUSY inside a run; -EINVAL for an unknown mode; -ECHILD; or the error
- * of a poller that the system broke. */
+ * 0; -EBUSY inside a run; -EINVAL for an unknown mode; -ECHILD, also in a child
+ * that a callback forked; or the error of a poller that the system broke. */
 int em_loop_run(em_loop *loop, em_run_mode mode);
 
 /* End the run after the callback under way, or the next run at once if none is.
