@@ -5,6 +5,8 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "baton/internal.h"
 #include "door.h"
@@ -413,6 +415,41 @@ TEST(a_feeder_that_frees_the_loop_cancels_its_group)
     assert_marks("done -125 free");
 }
 
+/* --- fork --- */
+
+static void check_nothing_is_left_in_a_child(em_pool *pool, size_t before)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        em_loop_free(loop);
+        em_pool_free(pool);
+        _exit(blocks_in_use() == before ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+
+TEST(a_forked_child_frees_the_open_groups_of_its_loop)
+{
+    size_t before = blocks_in_use();
+    em_pool *pool;
+    em_group *group;
+
+    begin();
+    pool = occupied_pool(loop, 1);
+    group = new_group(2, false);
+    assert_ok(add(group, pool, succeed));
+    assert_ok(add(group, pool, succeed));
+    assert_ok(add(group, pool, succeed));
+    check_nothing_is_left_in_a_child(pool, before);
+    assert_ok(em_group_close(group));
+    check_nothing_is_left_in_a_child(pool, before);
+    finish(pool);
+    assert_marks("0 0 0 done 0 free");
+}
+
 SUITE("group", nonsense_is_refused, a_group_of_no_jobs_is_done_from_the_loop,
       done_comes_after_all_afters_with_the_first_negative_status,
       an_open_group_waits_for_more, no_more_than_the_limit_are_under_way,
@@ -428,4 +465,5 @@ SUITE("group", nonsense_is_refused, a_group_of_no_jobs_is_done_from_the_loop,
       a_feeder_may_cancel_its_own_group, a_feeder_may_add_to_another_group,
       what_a_feeder_gives_that_cannot_start_ends_its_group,
       a_group_outlasts_a_full_queue,
+      a_forked_child_frees_the_open_groups_of_its_loop,
       no_memory_at_any_point_is_an_error_and_changes_nothing);

@@ -31,7 +31,8 @@ struct em_group {
     em__list members; /* under way */
     em__list waiting; /* for the limit */
     em__list known;   /* in recall.c */
-    unsigned limit;   /* 0: not known yet, with a feeder; else none */
+    em__guest guest;
+    unsigned limit; /* 0: not known yet, with a feeder; else none */
     unsigned under_way;
     int status;
     bool stop_on_error, closed, cancelled;
@@ -178,6 +179,7 @@ static void end(em_group *group)
 
     group->closed = group->cancelled = group->kicked = true; /* for good */
     em__recall_forget(&group->known);
+    em__loop_part(&group->guest);
     if (group->done) {
         em__loop_calling(loop, (void (*)(void))group->done);
         group->done(group, group->status, group->data);
@@ -215,6 +217,20 @@ static void be_kicked(em_loop *loop, em__mail *mail, em__delivery how)
         advance(group);
 }
 
+/* In a forked child, for a loop that is freed elsewhere has ended its groups by
+ * now.  What was submitted goes with its pool, a kick with the mail. */
+static void leave_loop(em__guest *guest)
+{
+    em_group *group = em__container(guest, em_group, guest);
+    em__list *node, *after;
+
+    em__loop_part(guest);
+    em__list_each_safe(&group->waiting, node, after)
+        em_baton_unref(&em__container(node, em__full, member)->baton);
+    if (!group->kicked)
+        em__free(group);
+}
+
 static void kick(em_group *group)
 {
     if (group->kicked)
@@ -245,6 +261,7 @@ static em_group *new_group(em_loop *loop, const em_group_options *options)
     if (!group)
         return NULL;
     group->kick.deliver = be_kicked;
+    group->guest.leave = leave_loop;
     group->loop = loop;
     group->next = options->next;
     group->done = options->done;
@@ -283,6 +300,7 @@ int em_group_new(em_loop *loop, const em_group_options *options, em_group **ret)
         em__free(group);
         return r;
     }
+    em__loop_join(loop, &group->guest);
     if (group->next)
         kick(group);
     *ret = group;
