@@ -415,6 +415,55 @@ TEST(a_feeder_that_frees_the_loop_cancels_its_group)
     assert_marks("done -125 free");
 }
 
+/* Others have filled the queue, and the group has found it full. */
+static em_group *begin_with_a_full_queue(void)
+{
+    em_group *group = NULL;
+
+    begin();
+    feed.left = 10;
+    feed.work = succeed;
+    assert_ok(em_pool_new(
+        EM_OPTIONS(em_pool_options, .max_threads = 1, .queue_limit = 1),
+        &feed.pool));
+    set_door(false);
+    put(loop, feed.pool, wait_at_door, NULL);
+    wait_until_waiting(1);
+    put(loop, feed.pool, succeed, NULL);
+    assert_ok(
+        em_group_new(loop,
+                     EM_OPTIONS(em_group_options, .next = next, .done = done,
+                                .data = &feed, .stop_on_error = true),
+                     &group));
+    assert_error(1, em_loop_run(loop, EM_RUN_NOWAIT));
+    assert_marks("");
+    return group;
+}
+
+TEST(a_group_outlasts_a_queue_that_others_filled)
+{
+    (void)begin_with_a_full_queue();
+    finish(feed.pool);
+    assert_marks("done 0");
+    ck_assert_int_eq(feed.left, 0);
+}
+
+TEST(a_group_may_be_cancelled_while_the_queue_is_full)
+{
+    assert_ok(em_group_cancel(begin_with_a_full_queue()));
+    finish(feed.pool);
+    assert_marks("-125 done -125");
+}
+
+TEST(a_loop_may_be_freed_while_its_group_waits_for_room)
+{
+    (void)begin_with_a_full_queue();
+    set_door(true);
+    em_loop_free(loop);
+    em_pool_free(feed.pool);
+    assert_marks("-125 done -125");
+}
+
 /* --- fork --- */
 
 static void check_nothing_is_left_in_a_child(em_pool *pool, size_t before)
@@ -465,5 +514,8 @@ SUITE("group", nonsense_is_refused, a_group_of_no_jobs_is_done_from_the_loop,
       a_feeder_may_cancel_its_own_group, a_feeder_may_add_to_another_group,
       what_a_feeder_gives_that_cannot_start_ends_its_group,
       a_group_outlasts_a_full_queue,
+      a_group_outlasts_a_queue_that_others_filled,
+      a_group_may_be_cancelled_while_the_queue_is_full,
+      a_loop_may_be_freed_while_its_group_waits_for_room,
       a_forked_child_frees_the_open_groups_of_its_loop,
       no_memory_at_any_point_is_an_error_and_changes_nothing);

@@ -18,7 +18,8 @@ typedef struct em_group em_group;
 
 /* The feeder: fill in next, which is zeroed but for its size, and return 1 to
  * have it started, 0 if there is no more, which closes the group, or a negative
- * errno, which closes it too and counts as a result. */
+ * errno, which closes it too and counts as a result; so does an error of what
+ * cannot be accepted, whose free_data is called. */
 typedef int em_next_fn(em_group *group, em_baton_options *next, void *data);
 
 /* Comes once, after all afters of a closed group, with the first negative
@@ -44,8 +45,10 @@ EM_BEGIN_DECLS
 int em_group_new(em_loop *loop, const em_group_options *options,
                  em_group **ret);
 
-/* Start a baton of the group, at once or when the limit lets it.  Returns what
- * em_baton_start would, or -ESHUTDOWN if the group is closed. */
+/* Start a baton of the group, at once or when the limit lets it, and then the
+ * queue of its pool too.  Returns what em_baton_start would, or -ESHUTDOWN if
+ * the group is closed.  What waited and could not be started has that error as
+ * its status. */
 int em_group_add(em_group *group, const em_baton_options *options);
 
 /* No more is to come: done follows the last after, from the loop.  Returns 0,

@@ -96,7 +96,8 @@ static em_baton *make(em_loop *loop, const em_baton_options *options,
 /* --- starting --- */
 
 /* All that can fail comes before the queue: once it is there, it may be over
- * at any moment. */
+ * at any moment.  A full queue is told from a thread that cannot be made, for
+ * groups; for users it is -EAGAIN too. */
 static int prepare(em_pool *pool, em_baton *baton)
 {
     em__full *full = em__baton_full(baton);
@@ -107,7 +108,7 @@ static int prepare(em_pool *pool, em_baton *baton)
     if (pool->queue_limit > 0 &&
         em__queue_count(&pool->queue) + em__queue_count(&pool->solo) >=
             pool->queue_limit)
-        return -EAGAIN;
+        return -ENOBUFS;
     if (pool->count == 0 && !baton->solo)
         r = em__thread_add(pool);
     if (r == 0 && full && full->key)
@@ -183,7 +184,7 @@ static int start_locked(em_pool *pool, em_baton *baton, em_baton **ret)
     if (r == 0 && ret)
         *ret = baton;
     em__pool_unlock(pool);
-    return r;
+    return r == -ENOBUFS ? -EAGAIN : r;
 }
 
 static int start(em_loop *loop, const em_baton_options *options,

@@ -19,7 +19,7 @@
 #include "base/options.h"
 #include "baton/internal.h"
 
-enum { EACH_THREAD = 4 };
+enum { EACH_THREAD = 4, RETRY_MS = 1 };
 
 struct em_group {
     em__mail kick;
@@ -34,6 +34,7 @@ struct em_group {
     em__guest guest;
     unsigned limit; /* 0: not known yet, with a feeder; else none */
     unsigned under_way;
+    em_source *retry; /* set while a full queue is to be tried again */
     int status;
     bool stop_on_error, closed, cancelled;
     bool kicked;    /* the kick is on its way */
@@ -75,6 +76,8 @@ static void cancel_members(em_group *group)
     if (group->cancelled)
         return;
     group->closed = group->cancelled = true;
+    em_source_remove(group->retry);
+    group->retry = NULL;
     em__list_each_safe(&group->members, node, after)
         (void)em_baton_cancel(&em__container(node, em__full, member)->baton);
     while (!em__list_empty(&group->waiting)) {
@@ -93,22 +96,44 @@ static bool has_room(const em_group *group)
     return group->under_way < group->limit;
 }
 
-/* Submit a member.  A pool that is full is asked again when another member
- * left; without another one that would be never. */
+static void advance(em_group *group);
+
+static void try_again(em_source *timer, void *data)
+{
+    em_group *group = data;
+
+    group->retry = NULL;
+    em_source_remove(timer);
+    advance(group);
+}
+
+/* Whether a member that the pool refused has another chance: when another one
+ * left or, if others filled the queue, after a while, for nobody tells when it
+ * has room again. */
+static bool may_wait(em_group *group, int refused)
+{
+    if (refused != -EAGAIN && refused != -ENOBUFS)
+        return false;
+    return group->under_way > 1 || group->retry ||
+           (refused == -ENOBUFS &&
+            em_loop_add_timer(group->loop, RETRY_MS, 0, try_again, group,
+                              &group->retry) == 0);
+}
+
 static bool submit(em_group *group, em__full *full)
 {
     int r;
 
     join(group, full);
     r = em__baton_submit(&full->baton);
-    if (r == -EAGAIN && group->under_way > 1) {
+    if (r < 0 && may_wait(group, r)) {
         em__list_remove(&full->member);
         group->under_way--;
         em__list_append(group->waiting.next, &full->member);
         return false;
     }
     if (r < 0)
-        em__deliver_result(&full->baton, r);
+        em__deliver_result(&full->baton, r == -ENOBUFS ? -EAGAIN : r);
     return true;
 }
 
@@ -192,6 +217,7 @@ static void end(em_group *group)
     em__loop_unhold(loop, true);
 }
 
+/* Nothing waits for the limit when nothing is under way, but with a retry. */
 static void advance(em_group *group)
 {
     if (group->advancing)
@@ -201,7 +227,8 @@ static void advance(em_group *group)
            has_room(group))
         feed_one(group);
     group->advancing = false;
-    if (group->closed && group->under_way == 0 && !group->kicked)
+    if (group->closed && group->under_way == 0 && !group->retry &&
+        !group->kicked)
         end(group);
 }
 
@@ -330,7 +357,7 @@ static int add(em_group *group, const em_baton_options *options)
         em__baton_unmake(&full->baton);
     else
         join(group, full);
-    return r;
+    return r == -ENOBUFS ? -EAGAIN : r;
 }
 
 int em_group_add(em_group *group, const em_baton_options *options)

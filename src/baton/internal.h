@@ -264,7 +264,8 @@ void em__baton_unmake(em_baton *baton);
 /* Give up a reference: whether it was the last, and the block is to go. */
 bool em__baton_release(em_baton *baton);
 
-/* Queue it; on an error it is as before. */
+/* Queue it: 0, -ENOBUFS if the queue is full, -ESHUTDOWN, -ENOMEM or -EAGAIN;
+ * on an error it is as before. */
 int em__baton_submit(em_baton *baton);
 
 /* block.c.  Not locked; NULL: no memory.  A block comes from anywhere or, with
