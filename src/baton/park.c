@@ -43,7 +43,7 @@ bool em__cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
         .tv_nsec = (long)(until_us % 1000000 * 1000),
     };
 
-    if (until_us == UINT64_MAX)
+    if (until_us / 1000000 > INT32_MAX) /* which time_t need not hold */
         return pthread_cond_wait(cond, lock) == 0;
     return pthread_cond_timedwait(cond, lock, &until) != ETIMEDOUT;
 }
