@@ -26,7 +26,7 @@ typedef struct em_pool_options {
     uint64_t aging_ms;    /* of waiting raise by one priority; 0: never */
     void (*on_start)(void *hook_data); /* on each thread as it begins */
     void (*on_stop)(void *hook_data);  /* and before it ends */
-    void *hook_data;
+    void *hook_data; /* needed until each thread that started has stopped */
 } em_pool_options;
 
 /* Bucket i counts what took less than 2^i microseconds, and not less than half
