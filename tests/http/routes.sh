@@ -48,8 +48,28 @@ goes_to() {
     [ -n "$got" ] && [ "$got" = "$1" ]
 }
 
-slot_process() {
-    get "$url/_status.json" "$@" | sed -n "s/.*\"pid\": \([0-9]*\), \"slot\": $1,.*/\1/p"
+# slot_in N FIGURES: the process in that slot.
+slot_in() {
+    sed -n "s/.*\"pid\": \([0-9]*\), \"slot\": $1,.*/\1/p" <<<"$2"
+}
+
+# table_is_read [no]: after SIGHUP; what is wrong is told.
+table_is_read() {
+    : >"$temp/err"
+    kill -HUP "$master"
+    within 40 grep -q reloaded "$temp/err" || return
+    if grep -q "$temp/table" "$temp/err"; then
+        [ "$1" = no ]
+    else
+        [ "$1" != no ]
+    fi
+}
+
+hosts_are_in_slots() {
+    local answers
+    answers=$(get -H 'Host: a.example' "$url/_status.json")
+    goes_to "$(slot_in "$1" "$answers")" -H 'Host: a.example' "$url/" &&
+        goes_to "$(slot_in "$2" "$answers")" -H 'Host: b.example' "$url/"
 }
 
 # The master reads each byte as it comes, and the worker has them all.
@@ -135,17 +155,31 @@ check 'a path has its worker' goes_to "$first" "$url/a/c"
 check 'the longest prefix counts' goes_to "$second" "$url/a/b?c"
 check 'they are two workers' [ "$first" != "$second" ]
 check 'what is no request is refused by a worker' refuses 400 'abc\r\n\r\n'
+check 'the path of a whole address has its worker' goes_to "$first" \
+    --request-target http://b/a/c "$url/"
+check 'an address alone is /' goes_to "$second" --request-target 'http://b?/a' \
+    "$url/"
 check 'a request may come byte by byte' byte_by_byte "$first"
 check 'a server ends when it is told to' stop
 
-printf 'a.example 0\nB.example 1\n' >"$temp/table"
+printf 'a.example 0\nB.example 1\n[::1] 1\n' >"$temp/table"
 check 'a server starts with a table of hosts' \
     start --route host --table "$temp/table"
 first=$(get -H 'Host: a.example' "$url/" | process)
 second=$(get -H 'Host: b.example:80' "$url/" | process)
 check 'a host has its worker' goes_to "$first" -H 'Host: A.example' "$url/"
 check 'they are two workers' [ -n "$second" ] && [ "$first" != "$second" ]
+check 'an address of IPv6 is a host' goes_to "$second" -H 'Host: [::1]:80' \
+    "$url/"
+check 'the host of the target counts' goes_to "$second" -H 'Host: a.example' \
+    --request-target http://b.example:1/ "$url/"
 check 'a host that nobody serves is refused' [ -z "$(get "$url/")" ]
+printf 'a.example 1\nnonsense\n' >"$temp/table"
+check 'a table with nonsense is not taken' table_is_read no
+check 'the one before counts' hosts_are_in_slots 0 1
+printf 'a.example 1\nb.example 0\n' >"$temp/table"
+check 'another table is read' table_is_read
+check 'it counts' hosts_are_in_slots 1 0
 check 'a server ends when it is told to' stop
 
 printf 'a x\n' >"$temp/table"
