@@ -3,9 +3,9 @@
 # Part of check-http: requests passed on.
 
 # A server that keeps the head it was sent in $temp/seen and gives one answer, a
-# few bytes at a time.  bash cannot listen.
+# few bytes at a time, once there is $temp/go.  bash cannot listen.
 cat >"$temp/echo.py" <<'END'
-import socket, sys, time
+import os, socket, sys, time
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
 answer = sys.argv[1].encode().decode("unicode_escape").encode("latin1")
@@ -20,14 +20,17 @@ while True:
     open(sys.argv[2], "wb").write(seen)
     if answer == b"hang":
         time.sleep(60)
+    while not os.path.exists(sys.argv[3]):
+        time.sleep(0.01)
     for byte in range(0, len(answer), 7):
         peer.sendall(answer[byte:byte + 7])
     peer.close()
 END
 
 start_echo() {
-    rm -f "$temp/port"
-    python3 "$temp/echo.py" "$1" "$temp/seen" >"$temp/port" &
+    rm -f "$temp/port" "$temp/seen"
+    : >"$temp/go"
+    python3 "$temp/echo.py" "$1" "$temp/seen" "$temp/go" >"$temp/port" &
     echoing=$!
     within 20 [ -s "$temp/port" ] && start --proxy \
         "127.0.0.1:$(cat "$temp/port")" "${@:2}"
@@ -37,6 +40,18 @@ stop_echo() {
     kill "$echoing"
     wait "$echoing" 2>/dev/null
     stop
+}
+
+drains_upstream() {
+    local asked
+    rm "$temp/go"
+    get "$url/" >"$temp/answer" &
+    asked=$!
+    within 20 [ -e "$temp/seen" ] || return
+    kill -TERM "$master"
+    within 20 eval '! get -o /dev/null "$url/_status"' || return
+    : >"$temp/go"
+    wait "$asked" && [ "$(cat "$temp/answer")" = hello ] && stop
 }
 
 passes_on() {
@@ -151,6 +166,11 @@ if command -v python3 >/dev/null; then
         'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello'
     check 'the client is told' eval '! get -f "$url/" >/dev/null'
     check 'the end' stop_echo
+
+    check 'an upstream is slow' start_echo \
+        'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'
+    check 'a request passed on is answered before the end' drains_upstream
+    kill "$echoing"
 
     check 'an upstream says nothing' start_echo hang --proxy-timeout 500
     check '504' [ "$(code_of "$url/")" = 504 ]
