@@ -382,9 +382,19 @@ TEST(no_memory_at_any_point_is_an_error_and_changes_nothing)
     em_loop_free(loop);
 }
 
+static void assert_default_size(const char *wish, unsigned size)
+{
+    ck_assert_int_eq(setenv("EMITTER_POOL_SIZE", wish, 1), 0);
+    ck_assert_uint_eq(em_pool_default()->max, size);
+    em__default_end();
+}
+
 TEST(the_size_of_the_default_pool_comes_from_the_environment)
 {
-    static const char *const odd[] = { "", "0", "-3", "x", "3x", "99999" };
+    static const char *const odd[] = { "", "0", "-3", "+3", " 3", "x", "3x" };
+    static const char *const large[] = { "1024", "1025", "99999",
+                                         "99999999999999999999999" };
+    unsigned usual;
     size_t i;
 
     begin();
@@ -397,11 +407,14 @@ TEST(the_size_of_the_default_pool_comes_from_the_environment)
     set_door(true);
     em_loop_free(loop);
     em__default_end();
-    for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
-        ck_assert_int_eq(setenv("EMITTER_POOL_SIZE", odd[i], 1), 0);
-        ck_assert_ptr_nonnull(em_pool_default());
-        em__default_end();
-    }
+    ck_assert_int_eq(unsetenv("EMITTER_POOL_SIZE"), 0);
+    usual = em_pool_default()->max;
+    em__default_end();
+    ck_assert_uint_ge(usual, 4);
+    for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+        assert_default_size(odd[i], usual);
+    for (i = 0; i < sizeof(large) / sizeof(large[0]); i++)
+        assert_default_size(large[i], 1024);
 }
 
 static int check_signals(em_baton *baton, void *data)

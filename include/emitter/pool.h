@@ -53,8 +53,9 @@ EM_BEGIN_DECLS
  * stack), -E2BIG or -ENOMEM. */
 int em_pool_new(const em_pool_options *options, em_pool **ret);
 
-/* The process's own pool: EMITTER_POOL_SIZE threads, else as many as there are
- * processors, at least 4.  NULL only if there was no memory for it. */
+/* The process's own pool: EMITTER_POOL_SIZE threads, at most 1024; if that is
+ * not a positive number, as many as there are processors, at least 4.  NULL if
+ * there was no memory for it. */
 em_pool *em_pool_default(void);
 
 /* Change how many threads there may be, as in the options; those that are too
