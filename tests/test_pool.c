@@ -538,6 +538,34 @@ TEST(the_steady_state_allocates_nothing)
     em_loop_free(loop);
 }
 
+static em_pool *nested_pool;
+static atomic_bool nesting;
+
+static void *submit_and_allocate(size_t size)
+{
+    if (atomic_exchange(&nesting, false))
+        put(loop, nested_pool, succeed, NULL);
+    return malloc(size);
+}
+
+TEST(the_allocator_that_gives_batons_their_memory_may_submit_one)
+{
+    int i;
+
+    assert_ok(em_set_allocator(submit_and_allocate, realloc, free));
+    begin();
+    nested_pool = new_pool(1);
+    put(loop, nested_pool, succeed, NULL); /* which makes the thread */
+    atomic_store(&nesting, true);
+    for (i = 0; i < 100; i++)
+        put(loop, nested_pool, succeed, NULL);
+    ck_assert(!atomic_load(&nesting));
+    assert_ok(em_loop_run(loop, EM_RUN_DEFAULT));
+    ck_assert_uint_eq(counts_of(nested_pool).done, 102);
+    em_loop_free(loop);
+    em_pool_free(nested_pool);
+}
+
 /* --- fork --- */
 
 static void in_the_child(em_pool *pool, em_baton *baton)
@@ -634,4 +662,5 @@ SUITE("pool", nonsense_is_refused, an_unused_pool_has_no_thread,
       one_thread_does_all_the_work_if_no_other_can_be_made,
       no_memory_at_any_point_is_an_error_and_changes_nothing,
       the_steady_state_allocates_nothing,
+      the_allocator_that_gives_batons_their_memory_may_submit_one,
       a_forked_child_may_free_the_pool_and_make_its_own);
