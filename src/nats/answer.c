@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "nats/internal.h"
+#include "nats/call.h"
 
 static void fail(em_nats_call *call, int status)
 {

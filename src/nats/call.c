@@ -20,7 +20,8 @@
 #include <emitter/error.h>
 
 #include "base/options.h"
-#include "nats/internal.h"
+#include "nats/call.h"
+#include "nats/link.h"
 
 /* --- ends --- */
 

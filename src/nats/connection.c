@@ -22,7 +22,9 @@
 #include <emitter/baton.h>
 
 #include "base/options.h"
-#include "nats/internal.h"
+#include "nats/call.h"
+#include "nats/job.h"
+#include "nats/link.h"
 
 enum { LINGER_MS = 500 };
 

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "nats/durable.h"
+#include "nats/job.h"
 
 typedef em__nats_delivery delivery;
 

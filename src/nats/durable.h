@@ -26,6 +26,7 @@
 #define NATS_DURABLE_H
 
 #include "nats/jetstream.h"
+#include "nats/job.h"
 
 /* A header of what JetStream is to store once. */
 #define EM__NATS_ID "Nats-Msg-Id"

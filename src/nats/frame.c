@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "nats/internal.h"
+#include "nats/frame.h"
 
 enum { FORM = 1, BASE = 2, NUMBER = 4 };
 

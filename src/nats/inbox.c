@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nats/internal.h"
+#include "nats/call.h"
+#include "nats/job.h"
 
 static bool read_digits(const char *token, uint64_t *ret)
 {

@@ -108,67 +108,6 @@ struct em_nats {
     em__nats_tasks *tasks;  /* durable calls; NULL: there were none */
 };
 
-/* --- link --- */
-
-/* What libnats' threads have to tell. */
-typedef enum em__nats_news_kind {
-    EM__NATS_NEWS_ATTACH, /* there is a descriptor to watch */
-    EM__NATS_NEWS_WRITE,  /* there are bytes to be sent */
-    EM__NATS_NEWS_DISCONNECT,
-    EM__NATS_NEWS_RECONNECT,
-    EM__NATS_NEWS_LAMEDUCK,
-    EM__NATS_NEWS_ERROR,
-    EM__NATS_NEWS_CLOSED
-} em__nats_news_kind;
-
-typedef struct em__nats_news {
-    em__nats_news_kind kind;
-    natsStatus status;  /* of ERROR */
-    int fd;             /* of ATTACH, and the receiver's */
-    natsConnection *nc; /* likewise */
-} em__nats_news;
-
-int em__nats_link_new(em_nats *nats, em__nats_link **ret);
-void em__nats_link_unref(em__nats_link *link);
-
-/* Make these hooks the options'; libnats then holds the link until it has
- * closed the connection, or until em__nats_link_unref if it never had one. */
-natsStatus em__nats_link_use(em__nats_link *link, natsOptions *options);
-
-/* Whether libnats may be called: it has a server, and so no thread of its own
- * that holds its lock for as long as a connect takes. */
-bool em__nats_link_is_ready(em__nats_link *link);
-
-/* Whether it has bytes to be written.  To offer it none would be mistaken for
- * the end of the connection, so the hooks' word counts, on whatever thread. */
-bool em__nats_link_is_writing(em__nats_link *link);
-
-/* natsConnection_Connect has returned. */
-void em__nats_link_set_ready(em__nats_link *link);
-
-/* For a libnats subscription: told on a thread of its, with the link as data,
- * by the last token but one of the subject.  It holds the link until the
- * subscription is over. */
-natsStatus em__nats_link_hear_none(em__nats_link *link, natsConnection *nc,
-                                   const char *subject, natsSubscription **ret);
-
-/* The number of a call that reached nobody, false if there is none. */
-bool em__nats_link_take_none(em__nats_link *link, uint64_t *ret);
-
-/* A number of the connection that takes what is sent now, or of the next one if
- * it waits for that.  Another number's has been lost. */
-unsigned em__nats_link_epoch(em__nats_link *link);
-
-/* No more news; the hooks then do nothing. */
-void em__nats_link_cut(em__nats_link *link);
-
-/* The oldest, false if there is none. */
-bool em__nats_link_take(em__nats_link *link, em__nats_news *ret);
-
-/* Around the owner's calls into libnats, whose hooks then act at once. */
-em_nats *em__nats_enter(em_nats *nats);
-void em__nats_leave(em_nats *former);
-
 /* --- connection --- */
 
 int em__nats_options_new(em__nats_link *link, const em_nats_options *given,
@@ -253,43 +192,6 @@ em__nats_node *em__nats_table_first(const em__nats_table *table, uint64_t key);
 em__nats_node *em__nats_table_next(const em__nats_node *node);
 void em__nats_table_free(em__nats_table *table);
 
-/* --- frames: what batons send each other; told in em_nats(3) --- */
-
-typedef enum em__nats_kind {
-    EM__NATS_RUN = 1, /* a job: its data */
-    EM__NATS_RESULT,  /* status, how many items there were, the result */
-    EM__NATS_ITEM,    /* its number, its bytes */
-    EM__NATS_ASK,     /* do you have it? */
-    EM__NATS_HOLD,    /* yes, and I am to be asked at the reply subject */
-    EM__NATS_GONE,    /* no, and nobody else */
-    EM__NATS_CANCEL,
-    EM__NATS_LETTER, /* a durable job: see letter.c */
-    EM__NATS_HANDS,  /* results of such: see hand.c */
-    EM__NATS_HAVE    /* I have them: their numbers */
-} em__nats_kind;
-
-typedef struct em__nats_frame {
-    em__nats_kind kind;
-    int status;
-    uint32_t number;
-    const void *data; /* of the message, or of the caller */
-    size_t size;
-} em__nats_frame;
-
-/* The longest of what precedes the data. */
-enum { EM__NATS_HEAD = 10 };
-
-/* Write what precedes the data; returns its length. */
-size_t em__nats_frame_head(const em__nats_frame *frame,
-                           unsigned char head[EM__NATS_HEAD]);
-
-/* 0, or -EBADMSG.  The data stays where it is. */
-int em__nats_frame_read(const void *bytes, size_t size, em__nats_frame *ret);
-
-/* By em__nats_send, or if it is not bounded by em__nats_answer. */
-int em__nats_frame_send(em_nats *nats, const char *subject, const char *reply,
-                        const em__nats_frame *frame, bool bounded);
-
 /* --- inbox --- */
 
 /* Room for a subject of an inbox. */
@@ -310,67 +212,6 @@ bool em__nats_inbox_answer(const char *reply, char subject[EM__NATS_INBOX]);
 
 /* The subject where callers ask after jobs. */
 void em__nats_inbox_jobs(const em_nats *nats, char subject[EM__NATS_INBOX]);
-
-/* --- services, and the jobs that they took --- */
-
-typedef struct em__nats_job em__nats_job;
-
-/* What differs between jobs that come in different ways.  On the loop. */
-typedef struct em__nats_job_kind {
-    void (*item)(em__nats_job *job, const void *data,
-                 size_t size);                  /* NULL: there are none */
-    void (*end)(em__nats_job *job, int status); /* then it is freed */
-} em__nats_job_kind;
-
-struct em_nats_service {
-    em__list link; /* of nats, or of none once it takes no more */
-    em_nats *nats;
-    em__nats_sub *sub, *control; /* NULL once they are off */
-    em_work_fn *work;
-    void *data;
-    void (*free_data)(void *data);
-    em_pool *pool;
-    int priority;
-    unsigned limit, count; /* jobs */
-    em__list jobs;
-    bool unserved;         /* goes with its last job */
-    em__nats_queue *queue; /* NULL: its jobs are not durable */
-};
-
-struct em__nats_job {
-    em_nats_job shown; /* to the work */
-    const em__nats_job_kind *kind;
-    em_nats_service *service; /* stays until its jobs have gone */
-    em_baton *baton;
-    em__list link;                      /* of the service */
-    em__nats_node node;                 /* of the connection's jobs */
-    em_nats_buffer result;              /* behind room for a frame's head */
-    uint32_t items;                     /* that were sent */
-    bool deaf;                          /* nobody listens any more */
-    void *context;                      /* of its kind */
-    const char *reply;                  /* where the answer goes */
-    _Alignas(max_align_t) char bytes[]; /* data, subject, id and reply */
-};
-
-/* Copy what the job is of.  Returns 0 or -ENOMEM. */
-int em__nats_job_new(em_nats_service *service, const em__nats_job_kind *kind,
-                     const em_nats_job *given, const char *reply,
-                     em__nats_job **ret);
-
-/* To the pool; its kind's end follows, never from inside this call.  Or a
- * negative errno, and then the job is still the caller's to free. */
-int em__nats_job_start(em__nats_job *job);
-void em__nats_job_free(em__nats_job *job);
-
-/* What of the result is the work's, without the room before it. */
-em_nats_bytes em__nats_job_result(const em__nats_job *job);
-
-/* One of its jobs has ended. */
-void em__nats_service_left(em_nats_service *service);
-
-/* The end is near: take nothing, and tell callers.  Then: it is here. */
-void em__nats_leave_services(em_nats *nats);
-void em__nats_drop_services(em_nats *nats);
 
 /* --- durable ones; see durable.h --- */
 
@@ -401,64 +242,6 @@ bool em__nats_is_id(const char *id);
 void em__nats_durable_attached(em_nats *nats);
 void em__nats_tasks_leave(em_nats *nats);
 void em__nats_tasks_free(em_nats *nats);
-
-/* --- jobs by request --- */
-
-/* For a subscription whose data is the service. */
-void em__nats_job_request(em__nats_sub *sub, natsMsg *message);
-
-/* A question after a job, to all servers or to this one alone. */
-void em__nats_job_control(em_nats *nats, natsMsg *message, bool alone);
-
-/* Its caller hears no more of it, but that. */
-void em__nats_job_leave(em__nats_job *job);
-
-/* --- calls --- */
-
-struct em_nats_call {
-    em__list link; /* of nats->asking or, once it has ended, nats->over */
-    em__nats_node node;
-    em_nats *nats;
-    em_nats_after_fn *after;
-    em_nats_item_fn *progress;
-    void *data;
-    void (*free_data)(void *data);
-    em_emitter *owner;
-    em_source *timer; /* NULL: none */
-    bool sent;        /* to the connection of that epoch */
-    unsigned epoch;
-    uint32_t items; /* that came */
-    unsigned asked; /* how often since we heard of it */
-    int status;     /* once it has ended */
-    bool error_to_owner, unref, cancelled, ended;
-    bool seen;           /* by the probe */
-    bool known;          /* its server has told where it is asked */
-    char *holder;        /* that subject; NULL: all servers are asked */
-    em__nats_task *task; /* NULL: it is not durable */
-    char subject[];
-};
-
-void em__nats_call_answer(em_nats *nats, uint64_t number, natsMsg *message);
-
-/* What a frame without a reply does. */
-void em__nats_call_frame(em_nats_call *call, const void *bytes, size_t size);
-void em__nats_call_unheard(em_nats *nats, uint64_t number);
-int em__nats_call_send(em_nats_call *call, em__nats_kind kind);
-
-/* A request that waited is sent now; false: its call has ended. */
-bool em__nats_call_leaves(em_nats *nats, const char *reply);
-
-/* Its after is called at once, or by em__nats_tell_calls. */
-void em__nats_call_end(em_nats_call *call, int status, const void *data,
-                       size_t size);
-void em__nats_call_end_later(em_nats_call *call, int status);
-void em__nats_tell_calls(em_nats *nats);
-
-void em__nats_lose_calls(em_nats *nats); /* with a connection */
-void em__nats_drop_calls(em_nats *nats); /* all of them */
-
-/* There is a timer that asks after calls.  0 or a negative errno. */
-int em__nats_probe_open(em_nats *nats);
 
 /* --- subjects --- */
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nats/frame.h"
 #include "nats/jetstream.h"
 
 enum { MAX_NAME = 64 };

@@ -4,7 +4,7 @@
 #ifndef NATS_JETSTREAM_H
 #define NATS_JETSTREAM_H
 
-#include "nats/internal.h"
+#include "nats/frame.h"
 
 /* Any string, spelled so that it may be the name of a consumer. */
 int em__js_append_name(em_nats_buffer *buffer, const char *string);

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nats/internal.h"
+#include "nats/frame.h"
+#include "nats/job.h"
 
 typedef struct item {
     size_t size;

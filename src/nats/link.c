@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "nats/internal.h"
+#include "nats/link.h"
 
 enum { RING = 64 };
 

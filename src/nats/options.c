@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "nats/internal.h"
+#include "nats/link.h"
 
 /* What one call into the system reads, at most, and one turn delivers. */
 enum { READ_SIZE = 128 * 1024 };

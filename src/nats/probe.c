@@ -16,7 +16,7 @@
 
 #include <errno.h>
 
-#include "nats/internal.h"
+#include "nats/call.h"
 
 enum { EVERY_MS = 500, AT_ONCE = 256, TIMES = 10 };
 

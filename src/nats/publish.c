@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nats/internal.h"
+#include "nats/call.h"
+#include "nats/link.h"
 
 /* What a message costs besides its subject and its bytes, about. */
 enum { OVERHEAD = 24 };

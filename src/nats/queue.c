@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "nats/durable.h"
+#include "nats/job.h"
 
 enum {
     PULL_MS = 2000, /* an idle pull; then it is made anew */

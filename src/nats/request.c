@@ -11,7 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "nats/internal.h"
+#include "nats/frame.h"
+#include "nats/job.h"
 
 /* --- jobs by where their answer goes --- */
 

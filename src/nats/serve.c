@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/options.h"
-#include "nats/internal.h"
+#include "nats/job.h"
 
 /* --- the end --- */
 

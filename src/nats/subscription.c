@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nats/internal.h"
+#include "nats/link.h"
 
 static void free_sub(em__nats_sub *sub)
 {

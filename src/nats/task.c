@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nats/call.h"
 #include "nats/durable.h"
 
 enum {

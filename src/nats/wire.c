@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "nats/internal.h"
+#include "nats/link.h"
 
 /* A source that outlived its descriptor's connection must not read: the bytes
  * are the handshake of the next, which another thread is waiting for. */
