@@ -97,13 +97,15 @@ static void reap(em_nats *nats)
     em__nats_leave(former);
 }
 
+/* From the end on all are gone, also those that have an owner still, who is to
+ * take them off: none is freed before em__nats_drop_subs does. */
 void em__nats_unsubscribe(em__nats_sub *sub)
 {
     if (!sub)
         return;
     sub->gone = true;
     sub->data = NULL;
-    if (!sub->nats->delivering)
+    if (!sub->nats->delivering && sub->nats->state < EM__NATS_ENDING)
         reap(sub->nats);
 }
 
