@@ -378,18 +378,31 @@ TEST(a_hook_may_free_the_loop_after_its_last_turn)
     assert_marks("alive post dead");
 }
 
+static void note_alive(em_loop *of, bool alive, void *data)
+{
+    ck_assert_ptr_eq(of, loop);
+    mark(data);
+    mark(alive ? "alive" : "dead");
+}
+
+/* A host that had been told that nothing is left would not come again. */
 TEST(a_hook_may_free_the_loop_amid_a_change_and_the_host_ends_it)
 {
+    const em_host stays = { sizeof(stays), note_alive, detached };
     em_source *timer;
+    int fd;
 
     begin();
-    assert_ok(em_loop_attach(loop, &host, "host"));
+    assert_ok(em_loop_attach(loop, &stays, "host"));
     assert_ok(em_loop_set_alive_hook(loop, free_when_dead, NULL));
     assert_ok(em_loop_add_timer(loop, 60000, 0, note_timer, "x", &timer));
     em_source_set_free(timer, note_free);
     (void)take_marks();
-    em_source_set_timer(timer, UINT64_MAX, 0);
-    assert_marks("host dead dead");
+    fd = em_loop_fd(loop);
+    ck_assert(!readable(fd, 0));
+    assert_ok(em_source_set_timer(timer, UINT64_MAX, 0));
+    assert_marks("host dead dead host alive");
+    ck_assert(readable(fd, 0));
     assert_error(-ESHUTDOWN, em_loop_post(loop, note_task, "post"));
     assert_error(0, em_loop_turn(loop));
     assert_marks("host detached free x");

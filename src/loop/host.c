@@ -53,6 +53,13 @@ void em__host_alive_changed(em_loop *loop)
     tell(loop, host->hook, host->hook_data);
 }
 
+void em__host_call_back(em_loop *loop)
+{
+    if (em__host_is_attached(loop) && loop->host->alive)
+        loop->host->alive(loop, true, loop->host->data);
+    em__poller_wake(&loop->poller);
+}
+
 /* It is kept until the loop ends: whoever leaves may come again. */
 static int watch_alive(em_loop *loop)
 {

@@ -203,6 +203,7 @@ void em__loop_begin_looking(em_loop *loop);   /* without looking back */
 void em__host_alive_changed(em_loop *loop);
 bool em__host_is_attached(const em_loop *loop);
 bool em__host_is_told(const em_loop *loop); /* is in a call of ours */
+void em__host_call_back(em_loop *loop);     /* for one more turn */
 void em__host_end(em_loop *loop);           /* the loop is about to go */
 
 /* source.c.  A new source is inactive and on its loop's list; its callback and

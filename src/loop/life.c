@@ -251,11 +251,11 @@ bool em__loop_end_doomed(em_loop *loop)
 }
 
 /* Whoever told a host or a hook may be amid a change of the loop, and so the
- * loop ends in a turn, for which a host is made to come. */
+ * loop ends in a turn, for which a host is made to come and not to end. */
 static void doom(em_loop *loop)
 {
     loop->doomed = true;
-    em__poller_wake(&loop->poller);
+    em__host_call_back(loop);
 }
 
 void em_loop_free(em_loop *loop)
