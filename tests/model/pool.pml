@@ -127,7 +127,8 @@ inline pop(j)
     queue = queue & ~(1 << j)
 }
 
-/* Under the lock: em__thread_reclaim. */
+/* Under the lock: em__thread_reclaim.  Whoever takes may do so first, seldom, for
+ * the sake of one that is stuck: em__park_relieve. */
 inline reclaim()
 {
     collect();
@@ -218,7 +219,10 @@ proctype worker(byte me)
 
 find:
     atomic { /* take */
-        collect();
+        if
+        :: collect()
+        :: reclaim()
+        fi;
         if
         :: queue ->
             pop(job);
