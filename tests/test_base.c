@@ -152,6 +152,51 @@ TEST(timers_come_by_deadline_and_then_in_the_order_they_were_added)
     ck_assert_uint_eq(em__wheel_next(&wheel), UINT64_MAX);
 }
 
+TEST(timers_that_were_put_off_come_in_the_order_they_were_armed_in_the_end)
+{
+    em__wheel wheel;
+    em__timer timers[6];
+    int i;
+
+    em__wheel_init(&wheel, 1000);
+    for (i = 0; i < 4; i++)
+        add(&wheel, &timers[i], 1001 + (uint64_t)i);
+    em__wheel_change(&wheel, &timers[1], 1030);
+    add(&wheel, &timers[4], 1030);
+    em__wheel_change(&wheel, &timers[0], 1030);
+    em__wheel_change(&wheel, &timers[3], 1500);
+    add(&wheel, &timers[5], 1030);
+    ck_assert_uint_eq(em__wheel_next(&wheel), 1003);
+    em__wheel_change(&wheel, &timers[2], 1500);
+    ck_assert_uint_eq(em__wheel_next(&wheel), 1030);
+    em__wheel_advance(&wheel, 1029);
+    ck_assert(em__list_empty(&wheel.due));
+    em__wheel_advance(&wheel, 1600);
+    mark_due(&wheel, timers);
+    assert_marks("1 4 0 5 3 2");
+    ck_assert_uint_eq(em__wheel_next(&wheel), UINT64_MAX);
+}
+
+TEST(a_timer_that_was_put_off_is_removed_from_where_it_waits)
+{
+    em__wheel wheel;
+    em__timer timers[2];
+
+    em__wheel_init(&wheel, 0);
+    add(&wheel, &timers[0], 10);
+    add(&wheel, &timers[1], 10);
+    em__wheel_change(&wheel, &timers[0], 5000);
+    em__wheel_remove(&wheel, &timers[0]);
+    ck_assert_uint_eq(em__wheel_next(&wheel), 10);
+    em__wheel_change(&wheel, &timers[1], UINT64_MAX - 1);
+    em__wheel_change(&wheel, &timers[1], 7);
+    ck_assert_uint_eq(em__wheel_next(&wheel), 7);
+    em__wheel_remove(&wheel, &timers[1]);
+    em__wheel_advance(&wheel, 100000);
+    ck_assert(em__list_empty(&wheel.due));
+    ck_assert_uint_eq(em__wheel_next(&wheel), UINT64_MAX);
+}
+
 TEST(a_timer_may_be_as_far_away_as_a_number_reaches)
 {
     em__wheel wheel;
@@ -194,13 +239,14 @@ TEST(at_the_end_of_time_all_timers_are_due)
     ck_assert_uint_eq(em__wheel_next(&wheel), UINT64_MAX);
 }
 
-enum { TIMERS = 500, STEPS = 20000 };
+enum { TIMERS = 150, STEPS = 50000 };
 
 /* The wheel against the plainest model: an array that is searched. */
 struct model {
     em__wheel wheel;
     em__timer timers[TIMERS];
     bool armed[TIMERS];
+    int serials[TIMERS], serial; /* when each was armed */
 };
 
 static uint64_t model_next(const struct model *model)
@@ -215,34 +261,53 @@ static uint64_t model_next(const struct model *model)
     return next;
 }
 
-static void model_change(struct model *model, size_t i)
+/* Of every size, and mostly round, so that many are equal. */
+static uint64_t model_draw(const struct model *model)
 {
     static const unsigned spans[] = { 1, 30, 1000, 40000, 2000000, 1u << 31 };
     uint64_t span = spans[(unsigned)rand() % 6];
+    uint64_t due = model->wheel.now + (uint64_t)rand() % (span + 1);
 
-    if (model->armed[i]) {
-        em__wheel_remove(&model->wheel, &model->timers[i]);
-        model->armed[i] = false;
-        return;
-    }
-    add(&model->wheel, &model->timers[i],
-        model->wheel.now + (uint64_t)rand() % (span + 1));
-    model->armed[i] = true;
+    return rand() % 3 ? (due | 15) + 1 : due;
 }
 
+static void model_change(struct model *model, size_t i)
+{
+    em__timer *timer = &model->timers[i];
+
+    model->serials[i] = ++model->serial;
+    if (!model->armed[i]) {
+        add(&model->wheel, timer, model_draw(model));
+        model->armed[i] = true;
+    } else if (rand() % 3) {
+        em__wheel_change(&model->wheel, timer, model_draw(model));
+    } else {
+        em__wheel_remove(&model->wheel, timer);
+        model->armed[i] = false;
+    }
+}
+
+/* By deadline, then by serial, and nothing that is due is left behind.  A timer
+ * that was due when it was armed comes after those that were due before. */
 static void model_advance(struct model *model, uint64_t now)
 {
-    uint64_t last = 0;
+    uint64_t began = model->wheel.now, last = 0;
     em__timer *timer;
+    int serial = 0, i;
 
     em__wheel_advance(&model->wheel, now);
     while (!em__list_empty(&model->wheel.due)) {
         timer = em__container(model->wheel.due.next, em__timer, node);
+        i = (int)(timer - model->timers);
         ck_assert_uint_le(timer->due, now);
         ck_assert_uint_ge(timer->due, last);
+        if (timer->due == last)
+            ck_assert_int_gt(model->serials[i], serial);
+        ck_assert(timer->due >= began);
         last = timer->due;
+        serial = model->serials[i];
         em__wheel_remove(&model->wheel, timer);
-        model->armed[timer - model->timers] = false;
+        model->armed[i] = false;
     }
     ck_assert_uint_gt(model_next(model), now);
 }
@@ -273,6 +338,8 @@ SUITE("base", the_allocator_cannot_change_after_the_first_allocation,
       options_of_another_size_are_read_as_far_as_both_know_them,
       the_clock_goes_forward_and_there_is_a_processor,
       timers_come_by_deadline_and_then_in_the_order_they_were_added,
+      timers_that_were_put_off_come_in_the_order_they_were_armed_in_the_end,
+      a_timer_that_was_put_off_is_removed_from_where_it_waits,
       a_timer_may_be_as_far_away_as_a_number_reaches,
       at_the_end_of_time_all_timers_are_due,
       the_wheel_agrees_with_a_model_over_random_operations);

@@ -71,6 +71,43 @@ TEST(repeating_timers_keep_their_beat_exactly)
     em_loop_free(loop);
 }
 
+TEST(timers_of_one_time_fire_in_the_order_they_were_armed_put_off_or_not)
+{
+    em_source *first, *second;
+
+    begin();
+    assert_ok(em_loop_add_timer(loop, 5, 0, note, "b", &first));
+    assert_ok(em_loop_add_timer(loop, 5, 0, note, "d", &second));
+    assert_ok(em_loop_add_timer(loop, 200, 0, note, "a", NULL));
+    assert_ok(em_source_set_timer(first, 200, 0));
+    assert_ok(em_loop_add_timer(loop, 200, 0, note, "c", NULL));
+    assert_ok(em_source_set_timer(second, 200, 0));
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("a 200 b 200 c 200 d 200");
+    em_loop_free(loop);
+}
+
+TEST(a_timer_that_was_put_off_costs_no_turn_at_its_former_time)
+{
+    em_loop_counts counts = { .size = sizeof(counts) };
+    em_source *timer;
+    int i;
+
+    begin();
+    for (i = 0; i < 100; i++) {
+        assert_ok(
+            em_loop_add_timer(loop, (uint64_t)(i * i), 0, note, "x", &timer));
+        assert_ok(em_source_set_timer(timer, 20000, 0));
+        if (i > 0)
+            em_source_remove(timer);
+    }
+    assert_error(0, em_loop_run(loop, EM_RUN_DEFAULT));
+    assert_marks("x 20000");
+    assert_ok(em_loop_metrics(loop, &counts));
+    ck_assert_uint_eq(counts.turns, 1);
+    em_loop_free(loop);
+}
+
 static void post_to_itself(em_loop *of, void *data)
 {
     int *left = data;
@@ -134,6 +171,8 @@ TEST(a_turn_that_would_not_wait_does_not_move_the_clock)
 
 SUITE("virtual clock", hours_pass_at_once_and_in_order,
       time_goes_on_after_hundreds_of_millions_of_years,
+      timers_of_one_time_fire_in_the_order_they_were_armed_put_off_or_not,
+      a_timer_that_was_put_off_costs_no_turn_at_its_former_time,
       repeating_timers_keep_their_beat_exactly,
       time_stands_still_while_anything_else_is_ready,
       ready_descriptors_come_before_the_next_timer,

@@ -127,7 +127,7 @@ static int watch_sigchld(em_loop *loop)
     if (r < 0)
         return r;
     em_source_unref(loop->sigchld);
-    em__list_remove(&loop->sigchld->timer.node);
+    em__list_remove(&loop->sigchld->node);
     return 0;
 }
 

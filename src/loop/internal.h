@@ -5,6 +5,7 @@
 #define EM_LOOP_INTERNAL_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "base/list.h"
@@ -25,12 +26,10 @@ typedef enum em__source_kind {
  * type by the file of its kind, which alone calls it.
  *
  * A source is linked once: an armed timer in the wheel, all else among the
- * loop's sources.  A second pair of links would make a million timers a sixth
- * larger, and what they cost is the memory that they touch; so what arming
- * needs also stands together, and the small fields of other kinds where they
- * cost no room. */
+ * loop's sources.  A second pair of links would make a million timers a fifth
+ * larger, and what they cost is the memory that they touch.  The links come
+ * last, where a timer goes on with what the wheel needs. */
 struct em_source {
-    em__timer timer;
     em_loop *loop;
     uint8_t kind;
     bool active : 1;     /* it may still call */
@@ -46,6 +45,7 @@ struct em_source {
     void (*callback)(void);
     void *data;
     void (*free_data)(void *data);
+    em__list node;
 };
 
 typedef struct em__fd_source {
@@ -70,9 +70,13 @@ typedef struct em__signal_source {
     int signo;
 } em__signal_source;
 
-typedef struct em__timer_source {
+typedef union em__timer_source {
     em_source source;
-    uint64_t every; /* 0: once */
+    struct {
+        unsigned char common[offsetof(em_source, node)];
+        em__timer timer; /* whose node is the source's */
+        uint64_t every;  /* 0: once */
+    };
 } em__timer_source;
 
 /* What is watched on one descriptor number.  The generation counts how often
@@ -110,9 +114,7 @@ struct em_loop {
     unsigned refs;       /* em_loop_ref */
     uint64_t now;        /* milliseconds */
     em_loop_counts counts;
-    uint64_t looked;        /* microseconds: the last look at the clock; */
-    unsigned unseen;        /* calls since */
-    unsigned busy;          /* waits in a row that found something ready */
+    uint64_t looked;        /* microseconds: the last look at the clock */
     void (*callback)(void); /* the last one called, if it is known */
     uint64_t stall_us;
     uint64_t alarm;                      /* what the poller's alarm is set to */
@@ -122,6 +124,8 @@ struct em_loop {
     unsigned budget_count;
     unsigned forks; /* em__sys_forks when it was made */
     em__host *host; /* who wants to know whether we are alive; or NULL */
+    uint8_t unseen; /* calls since the last look */
+    uint8_t busy;   /* waits in a row that found something ready */
     bool running, closing;
     bool doomed; /* freed by whom it told of its life: it ends with a turn */
     bool virtual_clock;

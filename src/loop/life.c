@@ -176,7 +176,7 @@ static void finish_mail(em_loop *loop)
 
 static em_source *first_source(em_loop *loop)
 {
-    return em__container(loop->sources.next, em_source, timer.node);
+    return em__container(loop->sources.next, em_source, node);
 }
 
 static void dismiss_guests(em_loop *loop)

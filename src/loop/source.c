@@ -32,13 +32,13 @@ em_source *em__source_new(em_loop *loop, em__source_kind kind,
     source->callback = callback;
     source->data = data;
     source->referenced = true;
-    em__list_append(&loop->sources, &source->timer.node);
+    em__list_append(&loop->sources, &source->node);
     return source;
 }
 
 void em__source_free(em_source *source)
 {
-    em__list_remove(&source->timer.node);
+    em__list_remove(&source->node);
     if (source->kind == EM__SOURCE_CHILD)
         em__child_close(source);
     em__free(source);

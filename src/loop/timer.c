@@ -34,9 +34,9 @@ static void take_off(em__timer_source *mine)
     em_source *source = &mine->source;
 
     if (source->active)
-        em__wheel_remove(&source->loop->wheel, &source->timer);
+        em__wheel_remove(&source->loop->wheel, &mine->timer);
     else
-        em__list_remove(&source->timer.node);
+        em__list_remove(&source->node);
 }
 
 /* A host is not to be woken for it any more. */
@@ -44,7 +44,8 @@ static void rest(em__timer_source *mine)
 {
     em_source *source = &mine->source;
 
-    em__list_append(&source->loop->sources, &source->timer.node);
+    take_off(mine);
+    em__list_append(&source->loop->sources, &source->node);
     em__source_set_active(source, false);
     em__loop_touch(source->loop);
 }
@@ -52,17 +53,22 @@ static void rest(em__timer_source *mine)
 static void arm(em__timer_source *mine, uint64_t due)
 {
     em_source *source = &mine->source;
+    em_loop *loop = source->loop;
 
-    source->timer.due = due;
-    em__wheel_add(&source->loop->wheel, &source->timer);
-    em__source_set_active(source, true);
-    em__loop_touch(source->loop);
+    if (source->active) {
+        em__wheel_change(&loop->wheel, &mine->timer, due);
+    } else {
+        em__list_remove(&source->node);
+        mine->timer.due = due;
+        em__wheel_add(&loop->wheel, &mine->timer);
+        em__source_set_active(source, true);
+    }
+    em__loop_touch(loop);
 }
 
 static void set(em__timer_source *mine, uint64_t clock_us, uint64_t after_ms,
                 uint64_t every_ms)
 {
-    take_off(mine);
     mine->every = every_ms == UINT64_MAX ? 0 : every_ms;
     mine->source.at_once = after_ms == 0;
     if (after_ms != UINT64_MAX)
@@ -73,10 +79,7 @@ static void set(em__timer_source *mine, uint64_t clock_us, uint64_t after_ms,
 
 void em__timer_stop(em_source *source)
 {
-    em__timer_source *mine = em__container(source, em__timer_source, source);
-
-    take_off(mine);
-    rest(mine);
+    rest(em__container(source, em__timer_source, source));
 }
 
 int em_loop_add_timer(em_loop *loop, uint64_t after_ms, uint64_t every_ms,
@@ -120,17 +123,18 @@ int em_source_set_timer(em_source *source, uint64_t after_ms, uint64_t every_ms)
 }
 
 /* Where its grid begins: what is due at once was armed a moment after that. */
-static uint64_t first_beat(const em_source *source)
+static uint64_t first_beat(const em__timer_source *mine)
 {
+    const em_source *source = &mine->source;
     bool rounded = source->at_once && !source->loop->virtual_clock;
 
-    return source->timer.due + (rounded ? 1 : 0);
+    return mine->timer.due + (rounded ? 1 : 0);
 }
 
 /* On the grid of its period, past every beat that was missed. */
 static uint64_t next_beat(const em__timer_source *mine, uint64_t now)
 {
-    uint64_t due = first_beat(&mine->source);
+    uint64_t due = first_beat(mine);
     uint64_t missed = now > due ? (now - due) / mine->every : 0;
 
     if (mine->every >= UINT64_MAX - 1 - now)
@@ -144,7 +148,6 @@ static void fire(em__timer_source *mine)
     em_source *source = &mine->source;
     em_timer_fn *fn = (em_timer_fn *)source->callback;
 
-    take_off(mine);
     if (mine->every)
         arm(mine, next_beat(mine, source->loop->now));
     else
@@ -158,8 +161,7 @@ static void fire(em__timer_source *mine)
 /* The first of the loop's sources, if it is a timer to be fired; NULL: none. */
 static em__timer_source *first_due(em_loop *loop)
 {
-    em_source *source =
-        em__container(loop->sources.next, em_source, timer.node);
+    em_source *source = em__container(loop->sources.next, em_source, node);
 
     if (em__list_empty(&loop->sources) || source->kind != EM__SOURCE_TIMER ||
         !source->active)
@@ -183,8 +185,8 @@ static void give_back(em_loop *loop)
     em__list_init(&later);
     em__list_splice(&later, &loop->wheel.due);
     while ((mine = first_due(loop))) {
-        em__list_remove(&mine->source.timer.node);
-        em__list_append(&loop->wheel.due, &mine->source.timer.node);
+        em__list_remove(&mine->source.node);
+        em__list_append(&loop->wheel.due, &mine->source.node);
     }
     em__list_splice(&loop->wheel.due, &later);
 }
