@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/list.h"
+#include "base/slab.h"
 #include "base/wheel.h"
 #include "loop/loop.h"
 #include "loop/mailbox.h"
@@ -41,7 +42,10 @@ struct em_source {
     bool at_once : 1;    /* a timer's first call was to wait for nothing */
     uint8_t events;      /* of a descriptor: what it waits for */
     atomic_bool pending; /* any thread's: notified, not called yet */
-    int fd;              /* what it watches, or -1 */
+    union {
+        int fd;          /* what it watches, or -1 */
+        uint32_t number; /* of a timer: in its slab */
+    };
     void (*callback)(void);
     void *data;
     void (*free_data)(void *data);
@@ -79,6 +83,11 @@ typedef union em__timer_source {
     };
 } em__timer_source;
 
+/* What only a loop with timers has. */
+typedef struct em__timing {
+    em__slabs slabs; /* of em__timer_source */
+} em__timing;
+
 /* What is watched on one descriptor number.  The generation counts how often
  * the number was taken into use, so that an event harvested for a descriptor
  * that was closed since is told from one for its successor. */
@@ -101,9 +110,10 @@ typedef struct em__host {
 struct em_loop {
     /* The owner's. */
     em__wheel wheel;
-    em__list sources;  /* but for the timers in the wheel */
-    em__guest *guests; /* the one that came first, of a ring; or NULL */
-    em__mail *taken;   /* from the mailbox, and not delivered yet */
+    em__timing *timing; /* NULL: there was no timer yet */
+    em__list sources;   /* but for the timers in the wheel */
+    em__guest *guests;  /* the one that came first, of a ring; or NULL */
+    em__mail *taken;    /* from the mailbox, and not delivered yet */
     em__mail *defers, *last_defer;
     em__poller poller;
     em__watch *watches; /* by descriptor number */
@@ -258,6 +268,7 @@ static inline bool em__timer_may_be_due(const em_loop *loop)
     return loop->wheel.now < loop->now || !em__list_empty(&loop->wheel.due);
 }
 void em__timer_release(em_loop *loop); /* at its end, all to its sources */
+void em__timer_end(em_loop *loop);     /* when they are gone */
 
 /* task.c */
 void em__task_run_defers(em_loop *loop);

@@ -234,6 +234,7 @@ void em__loop_destroy(em_loop *loop)
         forget_everything(loop);
     else
         end_everything(loop);
+    em__timer_end(loop);
     em__poller_close(&loop->poller, em__loop_owns_descriptors(loop));
     em__free(loop->watches);
     em__free(loop->always);

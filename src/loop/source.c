@@ -19,15 +19,31 @@ static const struct {
     [EM__SOURCE_TIMER] = { sizeof(em__timer_source), em__timer_stop },
 };
 
+static em_source *allocate(em_loop *loop, em__source_kind kind)
+{
+    em_source *source;
+    uint32_t number;
+
+    if (kind != EM__SOURCE_TIMER) {
+        source = em__calloc(1, kinds[kind].size);
+        if (source)
+            source->fd = -1;
+        return source;
+    }
+    source = em__slabs_take(&loop->timing->slabs, &number);
+    if (source)
+        *source = (em_source){ .number = number };
+    return source;
+}
+
 em_source *em__source_new(em_loop *loop, em__source_kind kind,
                           void (*callback)(void), void *data)
 {
-    em_source *source = em__calloc(1, kinds[kind].size);
+    em_source *source = allocate(loop, kind);
 
     if (!source)
         return NULL;
     source->loop = loop;
-    source->fd = -1;
     source->kind = (uint8_t)kind;
     source->callback = callback;
     source->data = data;
@@ -41,7 +57,10 @@ void em__source_free(em_source *source)
     em__list_remove(&source->node);
     if (source->kind == EM__SOURCE_CHILD)
         em__child_close(source);
-    em__free(source);
+    if (source->kind == EM__SOURCE_TIMER)
+        em__slabs_give(&source->loop->timing->slabs, source, source->number);
+    else
+        em__free(source);
 }
 
 void em__source_hand_out(em_source *source, em_source **ret)

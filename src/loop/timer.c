@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "base/alloc.h"
 #include "base/sys.h"
 #include "loop/internal.h"
 
@@ -82,6 +83,17 @@ void em__timer_stop(em_source *source)
     rest(em__container(source, em__timer_source, source));
 }
 
+static int begin_timing(em_loop *loop)
+{
+    if (loop->timing)
+        return 0;
+    loop->timing = em__malloc(sizeof(*loop->timing));
+    if (!loop->timing)
+        return -ENOMEM;
+    em__slabs_init(&loop->timing->slabs, sizeof(em__timer_source));
+    return 0;
+}
+
 int em_loop_add_timer(em_loop *loop, uint64_t after_ms, uint64_t every_ms,
                       em_timer_fn *fn, void *data, em_source **ret)
 {
@@ -92,6 +104,9 @@ int em_loop_add_timer(em_loop *loop, uint64_t after_ms, uint64_t every_ms,
         return r;
     if (!fn)
         return -EINVAL;
+    r = begin_timing(loop);
+    if (r < 0)
+        return r;
     source = em__source_new(loop, EM__SOURCE_TIMER, (void (*)(void))fn, data);
     if (!source)
         return -ENOMEM;
@@ -210,4 +225,12 @@ void em__timer_release(em_loop *loop)
 {
     em__wheel_end(&loop->wheel);
     em__list_splice(&loop->sources, &loop->wheel.due);
+}
+
+void em__timer_end(em_loop *loop)
+{
+    if (!loop->timing)
+        return;
+    em__slabs_free(&loop->timing->slabs);
+    em__free(loop->timing);
 }
