@@ -262,6 +262,13 @@ check 'a server starts' start --header-timeout 1000 --body-timeout 1000
 all_hostile
 check 'a server ends when it is told to' stop
 
+# The master has looked at them before, and a worker is handed what it read.
+printf '* 0 1\n' >"$temp/table"
+check 'a server that routes by path starts' start --header-timeout 1000 \
+    --body-timeout 1000 --route path --table "$temp/table"
+all_hostile
+check 'a server ends when it is told to' stop
+
 unset behind
 check 'a server behind starts' start_behind
 check 'a proxy starts' start --header-timeout 1000 --body-timeout 1000 \
