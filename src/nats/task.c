@@ -19,7 +19,7 @@
 
 enum {
     TICK_MS = 250,
-    SUBMIT_MS = 500, /* until it is repeated, at first */
+    SUBMIT_MS = 1000, /* until it is repeated, at first */
     SUBMIT_MAX_MS = 4000,
     LOOK_MS = 1000, /* until it is looked for, at first */
     LOOK_MAX_MS = 30000,
