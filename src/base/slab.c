@@ -138,14 +138,18 @@ static bool is_spare(const em__slabs *slabs, const slab *empty)
 {
     size_t others = slabs->room - empty->capacity - slabs->used;
 
-    return empty->capacity > FEW && others >= slabs->used / UNUSED_PART;
+    return others >= slabs->used / UNUSED_PART &&
+           (others > 0 || empty->capacity > FEW);
 }
 
-/* An empty one that was kept comes to be freed when the next one is empty. */
-static void shed(em__slabs *slabs)
+/* It is the last one to be taken from.  Those that were kept when they were
+ * empty come before it, and may be freed in its place. */
+static void shed(em__slabs *slabs, slab *empty)
 {
     em__list *node, *after;
 
+    em__list_remove(&empty->node);
+    em__list_append(&slabs->roomy, &empty->node);
     em__list_each_safe(&slabs->roomy, node, after) {
         slab *at = em__container(node, slab, node);
 
@@ -165,7 +169,7 @@ void em__slabs_give(em__slabs *slabs, void *object, uint32_t number)
     if (to->used-- == to->capacity)
         change_list(&slabs->roomy, to);
     if (to->used == 0)
-        shed(slabs);
+        shed(slabs, to);
 }
 
 void em__slabs_free(em__slabs *slabs)

@@ -4,12 +4,15 @@
 #ifndef EM_LOOP_INTERNAL_H
 #define EM_LOOP_INTERNAL_H
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/slab.h"
+#include "base/sys.h"
 #include "base/wheel.h"
 #include "loop/loop.h"
 #include "loop/mailbox.h"
@@ -86,6 +89,7 @@ typedef union em__timer_source {
 /* What only a loop with timers has. */
 typedef struct em__timing {
     em__slabs slabs; /* of em__timer_source */
+    em__clock clock;
 } em__timing;
 
 /* What is watched on one descriptor number.  The generation counts how often
@@ -193,10 +197,22 @@ bool em__loop_end_doomed(em_loop *loop); /* whether it did */
 int em__loop_run(em_loop *loop, em_run_mode mode); /* attached or not */
 
 /* What is due, or when, changed outside of a turn: let a host know. */
-void em__loop_touch(em_loop *loop);
+void em__loop_tell_host(em_loop *loop);
+static inline void em__loop_touch(em_loop *loop)
+{
+    if (loop->hosted)
+        em__loop_tell_host(loop);
+}
 
 /* 0, -EINVAL, -ECHILD or -ESHUTDOWN: may the owner add to the loop? */
-int em__loop_check(const em_loop *loop);
+static inline int em__loop_check(const em_loop *loop)
+{
+    if (!loop)
+        return -EINVAL;
+    if (loop->forks != em__sys_forks())
+        return -ECHILD;
+    return loop->closing ? -ESHUTDOWN : 0;
+}
 
 /* Wake it, of whom em__mailbox_put said so. */
 void em__loop_wake(em_loop *loop);

@@ -97,6 +97,7 @@ static int open_loop(em_loop *loop, const em_loop_options *options)
     loop->counts.size = sizeof(loop->counts);
     loop->alarm = UINT64_MAX;
     loop->lingers = em__sys_processors() > 1;
+    em__clock_ask();
     em__list_init(&loop->sources);
     loop->now = loop->virtual_clock ? 0 : em__sys_now_us() / 1000;
     em__wheel_init(&loop->wheel, loop->now);

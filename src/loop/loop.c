@@ -48,15 +48,6 @@ bool em__loop_owns_descriptors(const em_loop *loop)
     return em__sys_owns_descriptors(loop->forks);
 }
 
-int em__loop_check(const em_loop *loop)
-{
-    if (!loop)
-        return -EINVAL;
-    if (em__loop_is_forked(loop))
-        return -ECHILD;
-    return loop->closing ? -ESHUTDOWN : 0;
-}
-
 /* So is one whose callback forked, in the child: what it found ready is its
  * parent's. */
 bool em__loop_halted(const em_loop *loop)
@@ -338,9 +329,9 @@ static void settle(em_loop *loop)
     em__poller_alarm(&loop->poller, next);
 }
 
-void em__loop_touch(em_loop *loop)
+void em__loop_tell_host(em_loop *loop)
 {
-    if (loop->hosted && !loop->running && !loop->closing)
+    if (!loop->running && !loop->closing)
         settle(loop);
 }
 

@@ -9,23 +9,23 @@
 #include <errno.h>
 
 #include "base/alloc.h"
-#include "base/sys.h"
 #include "loop/internal.h"
 
-enum { LINE = 64 }; /* of the cache; a source has parts of two */
-
 /* One that is due at once joins those already due, for the next turn; so all
- * that came due before it, since the last one, must be there first. */
-static uint64_t deadline(em_loop *loop, uint64_t clock_us, uint64_t after_ms)
+ * that came due before it, since the last one, must be there first.  A virtual
+ * clock stands still meanwhile. */
+static inline uint64_t deadline(em_loop *loop, uint64_t after_ms)
 {
-    uint64_t begun = loop->virtual_clock ? loop->now : clock_us / 1000;
-    uint64_t now = begun + (loop->virtual_clock ? 0 : 1);
+    bool still = loop->virtual_clock;
+    uint64_t due;
 
     if (after_ms == 0) {
-        em__wheel_advance(&loop->wheel, begun);
+        em__wheel_advance(&loop->wheel,
+                          still ? loop->now : em__sys_now_us() / 1000);
         return loop->wheel.now;
     }
-    return after_ms < UINT64_MAX - 1 - now ? now + after_ms : UINT64_MAX - 1;
+    due = still ? loop->now : em__clock_ahead_ms(&loop->timing->clock);
+    return after_ms < UINT64_MAX - 1 - due ? due + after_ms : UINT64_MAX - 1;
 }
 
 /* Whether it is active is set once in all, or a host would be told of a change
@@ -51,7 +51,7 @@ static void rest(em__timer_source *mine)
     em__loop_touch(source->loop);
 }
 
-static void arm(em__timer_source *mine, uint64_t due)
+static inline void arm(em__timer_source *mine, uint64_t due)
 {
     em_source *source = &mine->source;
     em_loop *loop = source->loop;
@@ -67,13 +67,13 @@ static void arm(em__timer_source *mine, uint64_t due)
     em__loop_touch(loop);
 }
 
-static void set(em__timer_source *mine, uint64_t clock_us, uint64_t after_ms,
-                uint64_t every_ms)
+static inline void set(em__timer_source *mine, uint64_t after_ms,
+                       uint64_t every_ms)
 {
     mine->every = every_ms == UINT64_MAX ? 0 : every_ms;
     mine->source.at_once = after_ms == 0;
     if (after_ms != UINT64_MAX)
-        arm(mine, deadline(mine->source.loop, clock_us, after_ms));
+        arm(mine, deadline(mine->source.loop, after_ms));
     else
         rest(mine);
 }
@@ -91,6 +91,7 @@ static int begin_timing(em_loop *loop)
     if (!loop->timing)
         return -ENOMEM;
     em__slabs_init(&loop->timing->slabs, sizeof(em__timer_source));
+    em__clock_init(&loop->timing->clock);
     return 0;
 }
 
@@ -110,30 +111,21 @@ int em_loop_add_timer(em_loop *loop, uint64_t after_ms, uint64_t every_ms,
     source = em__source_new(loop, EM__SOURCE_TIMER, (void (*)(void))fn, data);
     if (!source)
         return -ENOMEM;
-    set(em__container(source, em__timer_source, source), em__sys_now_us(),
-        after_ms, every_ms);
+    set(em__container(source, em__timer_source, source), after_ms, every_ms);
     em__source_hand_out(source, ret);
     return 0;
 }
 
-/* With very many timers this one comes from memory, which takes longer than to
- * read the clock; and a processor that reads its clock looks at nothing that
- * comes after.  So the source is fetched first and looked at last. */
 int em_source_set_timer(em_source *source, uint64_t after_ms, uint64_t every_ms)
 {
-    uint64_t now;
     int r;
 
-    __builtin_prefetch(source, 1);
-    __builtin_prefetch((const void *)((uintptr_t)source + LINE), 1);
-    now = em__sys_now_us();
     if (!source || source->kind != EM__SOURCE_TIMER || source->removed)
         return -EINVAL;
     r = em__loop_check(source->loop);
     if (r < 0)
         return r;
-    set(em__container(source, em__timer_source, source), now, after_ms,
-        every_ms);
+    set(em__container(source, em__timer_source, source), after_ms, every_ms);
     return 0;
 }
 
