@@ -10,9 +10,9 @@
 #include "baton/internal.h"
 
 enum {
-    SPIN_US = 20,       /* what spinning may cost: less than a wake-up does */
-    SPIN_CLOCK = 16,    /* looks between two at the clock */
-    MOST_PATIENCE = 31, /* pauses: less than a microsecond */
+    SPIN_US = 20,        /* what spinning may cost: less than a wake-up does */
+    SPIN_CLOCK = 16,     /* looks between two at the clock */
+    MOST_PATIENCE = 127, /* pauses: some two microseconds */
     WATCH_US = 2000,
     QUIET_LOOKS = 16, /* after which there is no traffic to watch */
     COST_UNIT = 64,   /* a microsecond, in the measure of costs */
@@ -63,8 +63,9 @@ static bool has_work(em_pool *pool)
 }
 
 /* Each look takes the inbox's line of the processor's cache from who sends.
- * While batons come so fast that there always is one at the first look, that
- * look is put off, so that it finds a few together. */
+ * While batons come so fast that there are several at the first look, that look
+ * is put off, so that it finds more together.  A single one was put off in
+ * vain, as all are by twice as much: a loop with 64 of them runs dry. */
 static void hold_back(em__thread *self)
 {
     unsigned i;
@@ -72,6 +73,15 @@ static void hold_back(em__thread *self)
     for (i = 0; i < self->parked.patience; i++)
         em__sys_pause();
     if (!has_work(self->pool))
+        self->parked.patience /= 2;
+}
+
+void em__park_found(em__thread *self, unsigned batons)
+{
+    if (!self->spun)
+        return;
+    self->spun = false;
+    if (batons == 1)
         self->parked.patience /= 2;
     else if (self->parked.patience < MOST_PATIENCE)
         self->parked.patience = 2 * self->parked.patience + 1;

@@ -75,6 +75,9 @@ bool em__park_sleep(struct em__thread *self);
  */
 void em__park_relieve(em_pool *pool, uint64_t now_us);
 
+/* The thread took so many together, after it spun if it did. */
+void em__park_found(struct em__thread *self, unsigned batons);
+
 /* Whether those at work do better without one more. */
 bool em__park_is_surplus(const em_pool *pool);
 

@@ -106,8 +106,8 @@ static bool take(em__thread *self)
     set_busy(self, true);
     self->current = baton;
     self->batch = 1;
-    self->spun = false;
     fill_slots(self, baton->level);
+    em__park_found(self, self->batch);
     pool->at_work++;
     pool->park.takes++;
     pool->park.cost = self->cost;
