@@ -201,12 +201,15 @@ TEST(all_end_when_the_loop_refuses_a_socket)
 TEST(without_memory_there_is_none)
 {
     curl_loop *none = NULL;
+    em_loop *without_timers;
 
     begin();
+    assert_ok(em_loop_new(NULL, &without_timers));
     fail_allocation(1);
-    assert_error(-ENOMEM, curl_loop_new(loop, &none));
+    assert_error(-ENOMEM, curl_loop_new(without_timers, &none));
     ck_assert(allocation_failed());
     ck_assert_ptr_null(none);
+    em_loop_free(without_timers);
     finish();
 }
 
