@@ -134,7 +134,7 @@ check 'workers that were killed are replaced' killed_ones_are_replaced
 check 'three reloads under load fail no request' reload_under_load
 check 'a log that was moved away is opened anew' log_is_reopened
 check 'a request under way is answered before the end' drains
-check 'a server ends when it is told to' stop
+check 'a server ends when it is told to' ended
 check 'a server starts' start --drain-timeout 300
 exec 3<>"/dev/tcp/127.0.0.1/$port"
 printf 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na' >&3

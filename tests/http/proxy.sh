@@ -51,7 +51,7 @@ drains_upstream() {
     kill -TERM "$master"
     within 20 eval '! get -o /dev/null "$url/_status"' || return
     : >"$temp/go"
-    wait "$asked" && [ "$(cat "$temp/answer")" = hello ] && stop
+    wait "$asked" && [ "$(cat "$temp/answer")" = hello ] && ended
 }
 
 passes_on() {
