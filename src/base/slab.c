@@ -50,7 +50,7 @@ typedef struct slab {
     uint32_t free;  /* the first of a chain of those that were, or NONE */
 } slab;
 
-_Static_assert(sizeof(slab) % 16 == 0, "objects are aligned as memory is");
+_Static_assert(sizeof(slab) % sizeof(uint64_t) == 0, "objects are aligned");
 
 static void *object_at(const em__slabs *slabs, slab *at, uint32_t number)
 {
