@@ -125,6 +125,16 @@ UNWATCHED static int injected(const char *function)
 #define WRAP(function, parameters, arguments) \
     WRAP_AS(int, function, parameters, arguments)
 
+/* Where files are large and longs are not, glibc has these under other names.
+ */
+#if defined(__GLIBC__) && defined(_FILE_OFFSET_BITS) && !defined(__LP64__)
+#define NAMED_64(function, parameters)                                  \
+    int __real_##function parameters __asm__("__real_" #function "64"); \
+    int __wrap_##function parameters __asm__("__wrap_" #function "64")
+NAMED_64(open, (const char *path, int flags, mode_t mode));
+NAMED_64(setrlimit, (int resource, const struct rlimit *limit));
+#endif
+
 #ifdef WITH_EPOLL
 WRAP(epoll_create1, (int flags), (flags));
 WRAP(epoll_ctl, (int epoll, int op, int fd, struct epoll_event *event),
