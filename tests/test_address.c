@@ -134,7 +134,8 @@ TEST(what_is_no_address_is_refused)
         "[[::1]:80",
         "[::1%]:80",
         "[::1%0]:80",
-        "[::1%no-such-interface]:80",
+        "[fe80::1%no-such-interface]:80",
+        "[fe50::1%lo]:80", /* local to no link */
         "[::1]x:80",
         "[1:2:3:4:5:6:7:8:9]:80",
         "unix:",

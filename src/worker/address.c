@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -75,16 +76,20 @@ static int parse_ipv4(const char *host, unsigned port, em__address *address)
     return 0;
 }
 
-/* "fe80::1%eth0" and "fe80::1%2", as RFC 4007 writes them. */
-static int parse_scope(const char *scope, uint32_t *ret)
+/* "fe80::1%eth0" and "fe80::1%2", as RFC 4007 writes them.  An interface is the
+ * scope of what is local to a link only; other zones have but numbers. */
+static int parse_scope(const char *scope, struct sockaddr_in6 *name)
 {
+    const struct in6_addr *host = &name->sin6_addr;
+    bool of_link =
+        IN6_IS_ADDR_LINKLOCAL(host) || IN6_IS_ADDR_MC_LINKLOCAL(host);
     unsigned number;
 
     if (em__address_number(scope, UINT_MAX, &number) < 0)
-        number = if_nametoindex(scope);
+        number = of_link ? if_nametoindex(scope) : 0;
     if (number == 0)
         return -EINVAL;
-    *ret = number;
+    name->sin6_scope_id = number;
     return 0;
 }
 
@@ -92,15 +97,11 @@ static int parse_ipv6(char *host, unsigned port, em__address *address)
 {
     struct sockaddr_in6 *name = (struct sockaddr_in6 *)&address->name;
     char *scope = strchr(host, '%');
-    int r;
 
-    if (scope) {
+    if (scope)
         *scope = '\0';
-        r = parse_scope(scope + 1, &name->sin6_scope_id);
-        if (r < 0)
-            return r;
-    }
-    if (inet_pton(AF_INET6, host, &name->sin6_addr) != 1)
+    if (inet_pton(AF_INET6, host, &name->sin6_addr) != 1 ||
+        (scope && parse_scope(scope + 1, name) < 0))
         return -EINVAL;
     name->sin6_family = AF_INET6;
     name->sin6_port = htons((uint16_t)port);
