@@ -132,6 +132,7 @@ static void accept_up_to(em__acceptor *acceptor, unsigned count, bool in_run)
     bool gone = false, *outer = acceptor->gone;
     int r = 0;
 
+    /* cppcheck-suppress autoVariables ; the outer one is put back */
     acceptor->gone = &gone;
     while (!gone && !acceptor->paused && count-- > 0 && r != -EAGAIN &&
            !(in_run && em__loop_halted(acceptor->loop))) {

@@ -62,7 +62,7 @@ static int read_number(const char **at, long long least, long long most,
  * number may have become that of another socket. */
 static bool is_local_stream(int fd)
 {
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
     int type;
     socklen_t type_size = sizeof(type), name_size = sizeof(name);
 

@@ -82,6 +82,7 @@ static bool take_some(em__intake *intake, bool to_the_end)
     bool gone = false, *outer = intake->gone;
     int r = 1;
 
+    /* cppcheck-suppress autoVariables ; the outer one is put back */
     intake->gone = &gone;
     while (!gone && r > 0 && intake->fd >= 0 && count-- > 0 &&
            (to_the_end || !em__loop_halted(intake->loop))) {
@@ -203,6 +204,7 @@ static bool drain_listener(em__intake *intake)
     em__listener *listener = first_listener(intake);
     bool gone = false, *outer = intake->gone;
 
+    /* cppcheck-suppress autoVariables ; the outer one is put back */
     intake->gone = &gone;
     em__acceptor_drain(&listener->acceptor);
     if (gone) {

@@ -3,6 +3,7 @@
 
 #include <config.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -180,6 +181,7 @@ static void pack_descriptors(em__outbox *outbox, unsigned max,
         parcel->fds[parcel->fd_count++] = ticket->fd;
     for (i = 0; i < parcel->fd_count; i++) {
         ticket = next_ticket(outbox, i);
+        assert(ticket); /* as a moment ago */
         ticket->head.index = i;
         ticket->head.count = parcel->fd_count;
         em__frame_write_head(ticket->frame, &ticket->head);

@@ -3,6 +3,7 @@
 
 #include <config.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -44,7 +45,7 @@ static int never_raise(int fd)
 
 int em__wire_check(int fd)
 {
-    struct sockaddr_un name;
+    struct sockaddr_un name = { .sun_family = AF_UNSPEC };
     socklen_t size = sizeof(int);
     int type;
 
@@ -80,6 +81,7 @@ static void enclose(struct msghdr *message, union control *control,
     message->msg_control = control->bytes;
     message->msg_controllen = CMSG_SPACE(size);
     header = CMSG_FIRSTHDR(message);
+    assert(header); /* it has room for one */
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(size);
