@@ -195,14 +195,20 @@ static void accept_and_close(em__acceptor *from,
     em__acceptor_close(from);
 }
 
+/* In the turn in which the first of them is accepted. */
+static void let_two_come(const em__acceptor_calls *told)
+{
+    begin_with(EM__ACCEPT_ALONE, told);
+    connect_one();
+    connect_one();
+    turn();
+}
+
 TEST(an_acceptor_may_be_paused_by_a_connection)
 {
     const em__acceptor_calls pausing = { accept_and_pause, NULL };
 
-    begin_with(EM__ACCEPT_ALONE, &pausing);
-    connect_one();
-    connect_one();
-    turn();
+    let_two_come(&pausing);
     turn();
     assert_marks("accepted");
     finish();
@@ -212,10 +218,7 @@ TEST(an_acceptor_may_be_closed_by_a_connection)
 {
     const em__acceptor_calls closing = { accept_and_close, NULL };
 
-    begin_with(EM__ACCEPT_ALONE, &closing);
-    connect_one();
-    connect_one();
-    turn();
+    let_two_come(&closing);
     assert_marks("accepted");
     finish();
 }
@@ -230,10 +233,7 @@ TEST(an_acceptor_leaves_the_rest_to_the_next_run_when_the_loop_is_stopped)
 {
     const em__acceptor_calls stopping = { accept_and_stop, NULL };
 
-    begin_with(EM__ACCEPT_ALONE, &stopping);
-    connect_one();
-    connect_one();
-    turn();
+    let_two_come(&stopping);
     assert_marks("accepted");
     turn();
     assert_marks("accepted");

@@ -163,17 +163,26 @@ TEST(with_stop_on_error_the_first_error_cancels_the_rest)
     assert_marks("-5 -125 -125 -125 done -5 free");
 }
 
+/* None of them can run yet, and the last one waits for the limit. */
+static em_group *begin_with_three(em_pool **pool)
+{
+    em_group *group;
+    int i;
+
+    begin();
+    *pool = occupied_pool(loop, 1);
+    group = new_group(2, false);
+    for (i = 0; i < 3; i++)
+        assert_ok(add(group, *pool, succeed));
+    return group;
+}
+
 TEST(a_cancelled_group_brings_all_its_batons_back)
 {
     em_pool *pool;
     em_group *group;
 
-    begin();
-    pool = occupied_pool(loop, 1);
-    group = new_group(2, false);
-    assert_ok(add(group, pool, succeed));
-    assert_ok(add(group, pool, succeed));
-    assert_ok(add(group, pool, succeed));
+    group = begin_with_three(&pool);
     assert_ok(em_group_cancel(group));
     assert_ok(em_group_cancel(group));
     finish(pool);
@@ -486,12 +495,7 @@ TEST(a_forked_child_frees_the_open_groups_of_its_loop)
     em_pool *pool;
     em_group *group;
 
-    begin();
-    pool = occupied_pool(loop, 1);
-    group = new_group(2, false);
-    assert_ok(add(group, pool, succeed));
-    assert_ok(add(group, pool, succeed));
-    assert_ok(add(group, pool, succeed));
+    group = begin_with_three(&pool);
     check_nothing_is_left_in_a_child(pool, before);
     assert_ok(em_group_close(group));
     check_nothing_is_left_in_a_child(pool, before);

@@ -27,7 +27,8 @@
 #include "base/clock.h"
 #include "base/sys.h"
 
-/* The counter is read a moment before it seems to be: less than CLOCK_AHEAD. */
+/* The window is less than what is answered, EM__CLOCK_AHEAD: the counter is
+ * read a moment before it seems to be. */
 enum { WINDOW_US = 60, RATE_US = 1000 };
 
 #if defined(EM__CLOCK_COUNTS)
