@@ -13,39 +13,18 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
 
 #include "base/alloc.h"
 #include "base/options.h"
-#include "baton/internal.h"
+#include "baton/group.h"
 
-enum { EACH_THREAD = 4, RETRY_MS = 1 };
-
-struct em_group {
-    em__mail kick;
-    em_loop *loop;
-    em_next_fn *next;
-    em_group_done_fn *done;
-    void *data;
-    void (*free_data)(void *data);
-    em__list members; /* under way */
-    em__list waiting; /* for the limit */
-    em__list known;   /* in recall.c */
-    em__guest guest;
-    unsigned limit; /* 0: not known yet, with a feeder; else none */
-    unsigned under_way;
-    em_source *retry; /* set while a full queue is to be tried again */
-    int status;
-    bool stop_on_error, closed, cancelled;
-    bool kicked;    /* the kick is on its way */
-    bool advancing; /* advance is on the stack */
-};
+enum { RETRY_MS = 1 };
 
 /* --- results --- */
 
 static void cancel_members(em_group *group);
 
-static void note_result(em_group *group, int status)
+void em__group_note(em_group *group, int status)
 {
     if (status >= 0)
         return;
@@ -61,8 +40,7 @@ static void join(em_group *group, em__full *full)
     group->under_way++;
 }
 
-/* It never runs, but has its after. */
-static void turn_away(em_group *group, em__full *full, int status)
+void em__group_turn_away(em_group *group, em__full *full, int status)
 {
     join(group, full);
     em__deliver_result(&full->baton, status);
@@ -83,7 +61,7 @@ static void cancel_members(em_group *group)
     while (!em__list_empty(&group->waiting)) {
         full = em__container(group->waiting.next, em__full, member);
         em__list_remove(&full->member);
-        turn_away(group, full, -ECANCELED);
+        em__group_turn_away(group, full, -ECANCELED);
     }
 }
 
@@ -120,7 +98,7 @@ static bool may_wait(em_group *group, int refused)
                               &group->retry) == 0);
 }
 
-static bool submit(em_group *group, em__full *full)
+bool em__group_submit(em_group *group, em__full *full)
 {
     int r;
 
@@ -144,58 +122,10 @@ static bool submit_waiting(em_group *group)
     while (!em__list_empty(&group->waiting) && has_room(group)) {
         full = em__container(group->waiting.next, em__full, member);
         em__list_remove(&full->member);
-        if (!submit(group, full))
+        if (!em__group_submit(group, full))
             return false;
     }
     return em__list_empty(&group->waiting);
-}
-
-/* The first baton that the feeder gives tells which pool it is about. */
-static void find_limit(em_group *group, em_pool *pool)
-{
-    if (group->limit > 0 || !group->next)
-        return;
-    em__pool_lock(pool);
-    group->limit =
-        pool->max < UINT_MAX / EACH_THREAD ? pool->max * EACH_THREAD : UINT_MAX;
-    em__pool_unlock(pool);
-}
-
-static int start_next(em_group *group, em_baton_options *next)
-{
-    em__full *full;
-    int r = em__baton_check(group->loop, next);
-
-    if (r < 0)
-        return r;
-    r = em__baton_make(group->loop, next, group, &full);
-    if (r < 0) /* a loop that is being freed cancels its groups */
-        return r == -ESHUTDOWN ? -ECANCELED : r;
-    find_limit(group, next->pool);
-    if (group->cancelled)
-        turn_away(group, full, -ECANCELED); /* the feeder did */
-    else
-        (void)submit(group, full);
-    return 0;
-}
-
-/* What could not be started was given nevertheless: it goes. */
-static void feed_one(em_group *group)
-{
-    em_baton_options next = { .size = sizeof(next) };
-    int r;
-
-    em__loop_calling(group->loop, (void (*)(void))group->next);
-    r = group->next(group, &next, group->data);
-    if (r > 0) {
-        r = start_next(group, &next);
-        if (r == 0)
-            return;
-        if (next.free_data)
-            next.free_data(next.data);
-    }
-    group->closed = true;
-    note_result(group, r);
 }
 
 static void end(em_group *group)
@@ -225,7 +155,7 @@ static void advance(em_group *group)
     group->advancing = true;
     while (submit_waiting(group) && group->next && !group->closed &&
            has_room(group))
-        feed_one(group);
+        em__group_feed(group);
     group->advancing = false;
     if (group->closed && group->under_way == 0 && !group->retry &&
         !group->kicked)
@@ -275,7 +205,7 @@ void em__group_left(em_baton *baton, int status)
     group = full->group;
     em__list_remove(&full->member);
     group->under_way--;
-    note_result(group, status);
+    em__group_note(group, status);
     advance(group);
 }
 
